@@ -1,0 +1,14 @@
+//! The station's vocabulary: every type that crosses a crate or the API.
+//!
+//! Owns: names, units, and the JSON that clients see. Knows: serde, nothing of actors, clocks or files
+//! (the one exception is [`Timestamp::now`], the single place where the wall clock is read).
+//! A type here is a promise to clients: its field names carry their unit and do not change.
+
+mod event;
+pub mod repeater;
+mod signal;
+mod timestamp;
+
+pub use event::{Event, EventData, NewEvent, Seq, Source};
+pub use signal::Signal;
+pub use timestamp::{ParseTimestampError, Timestamp};
