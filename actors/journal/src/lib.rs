@@ -1,1 +1,42 @@
-//! Placeholder header, replaced by the crate's author.
+//! The journal: the station's one truth, an append-only sequence of events in one SQLite file.
+//!
+//! ```text
+//! producers ── append ──▶ JournalActor ──▶ events + projection rows + checkpoint ── COMMIT ──▶ live ring ──▶ subscribers
+//!              (waits)    one thread,      one transaction for all appends                        │ overrun, or came late
+//!                         one writer       that wait (group commit)                               ▼
+//! queries  ◀── read pool ◀─────────────────────── SQLite, write-ahead log ──────────────── replay by `seq`
+//! ```
+//!
+//! Promises:
+//! - `seq` is dense and monotonic, from 1. The file itself refuses a gap, a change and a deletion.
+//! - An append is one transaction: the events, the rows of every [`Projection`], the producer's checkpoint. What was
+//!   acknowledged is there, once, after a kill -9 at any instant (and a power cut, with `synchronous = full`).
+//! - A subscriber gets each event exactly once and in order, over the seam between file and live ring; a slow one is
+//!   told [`Delivery::Lagged`] and then gets what it missed from the file.
+//! - Every queue is bounded: producers wait, subscribers lag, signals are replaced.
+
+mod actor;
+mod append;
+mod config;
+mod error;
+mod journal;
+mod projection;
+mod query;
+mod shared;
+mod signals;
+mod status;
+mod store;
+mod subscription;
+
+pub use actor::JournalActor;
+pub use append::{
+    APPEND_BYTES_MAX, APPEND_EVENTS_MAX, Append, Appended, Checkpoint, CheckpointUpdate, EVENT_DATA_MAX, NAME_MAX,
+};
+pub use config::{JournalConfig, Synchronous};
+pub use error::{AppendError, JournalError};
+pub use journal::Journal;
+pub use projection::{Projection, ProjectionError};
+pub use query::{EventFilter, EventQuery, Order};
+pub use signals::{SIGNALS_MAX, SignalBoard, SignalWatch};
+pub use status::JournalStatus;
+pub use subscription::{Delivery, Subscription};

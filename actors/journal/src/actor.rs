@@ -1,0 +1,243 @@
+//! The writer's actor: gathers the appends that wait, commits them as a group, answers, announces.
+//!
+//! Owns: the store, for one incarnation. It has a thread of its own and commits inline: an fsync may take seconds on a
+//! worn card, and nothing else lives on this thread. Meanwhile appends gather in the mailbox and make the next group
+//! larger, so that throughput rises as the disk slows.
+//!
+//! Fails when: the store cannot be opened (start error), or on a bug (panic). A full, read-only or failing disk is a
+//! state, not a failure: every append is answered with it, the status says it, and the next append tries again.
+//!
+//! ```text
+//! mailbox drained, or group full ─▶ BEGIN ─ appends, each in a savepoint ─ COMMIT ─▶ answers, live ring
+//!                                                          └─ storage error ─▶ ROLLBACK ─▶ all answered Storage
+//! ```
+
+use std::num::NonZeroUsize;
+use std::sync::Arc;
+use std::time::Duration;
+
+use actix::prelude::*;
+use kernel::{ChildEnv, ChildSpec, HangPolicy, PingPolicy, Placement, StartError};
+use tokio::sync::oneshot;
+
+use crate::shared::Shared;
+use crate::store::{Lease, Projections, Store, Stored};
+use crate::{Append, AppendError, Appended, JournalConfig, JournalError};
+
+/// Appends that wait for the writer; further producers wait at the handle.
+pub(crate) const MAILBOX: NonZeroUsize = NonZeroUsize::new(64).unwrap();
+/// Bytes at which a group is committed without waiting for the rest of the mailbox.
+const GROUP_BYTES_MAX: usize = 4 * 1024 * 1024;
+/// How long one commit may take before the writer counts as hung: a card that is collecting garbage stalls for tens of
+/// seconds and then goes on; a successor could not write any sooner.
+const BUSY_LIMIT: Duration = Duration::from_secs(120);
+
+/// Store this append and answer after COMMIT.
+#[derive(Debug, Message)]
+#[rtype(result = "Result<Appended, AppendError>")]
+pub(crate) struct StoreAppend(pub(crate) Append);
+
+type Answer = oneshot::Sender<Result<Appended, AppendError>>;
+
+/// The journal's only writer. See [`crate::Journal::open`].
+pub struct JournalActor {
+    shared: Arc<Shared>,
+    store: Store,
+    group: Vec<Append>,
+    answers: Vec<Answer>,
+    bytes: usize,
+}
+
+impl JournalActor {
+    /// The child that the supervisor runs: an incarnation opens the file anew.
+    pub(crate) fn child(config: JournalConfig, shared: Arc<Shared>, home: Projections) -> ChildSpec<JournalActor> {
+        let hang = HangPolicy {
+            busy: BUSY_LIMIT,
+            ping: Some(PingPolicy {
+                within: BUSY_LIMIT,
+                ..PingPolicy::default()
+            }),
+        };
+        let make = move |_: ChildEnv| {
+            JournalActor::open(&config, Arc::clone(&shared), &home)
+                .map_err(|error| StartError::Failed(error.to_string()))
+        };
+        ChildSpec::new("journal", make)
+            .placement(Placement::Dedicated)
+            .mailbox(MAILBOX)
+            .start_within(BUSY_LIMIT)
+            .hang(Some(hang))
+    }
+
+    fn open(config: &JournalConfig, shared: Arc<Shared>, home: &Projections) -> Result<JournalActor, JournalError> {
+        let store = Store::open(config, Lease::take(home)?)?;
+        let actor = JournalActor {
+            shared,
+            store,
+            group: Vec::new(),
+            answers: Vec::new(),
+            bytes: 0,
+        };
+        actor.announce_unheard()?;
+        Ok(actor)
+    }
+
+    /// Announces what the incarnation before this one committed and died before it could tell.
+    fn announce_unheard(&self) -> Result<(), JournalError> {
+        let head = self.store.head()?;
+        while self.shared.head() < head {
+            let next = self.shared.head().next();
+            let page = self.store.page(next)?;
+            if page.events.is_empty() {
+                return Err(JournalError::Damaged(format!("event {next} is missing")));
+            }
+            self.shared.announce(page.events);
+        }
+        Ok(())
+    }
+
+    fn commit(&mut self) {
+        if self.group.is_empty() {
+            return;
+        }
+        self.bytes = 0;
+        let group = std::mem::take(&mut self.group);
+        let answers = std::mem::take(&mut self.answers);
+        match self.store.commit(group) {
+            Ok(outcomes) => {
+                self.shared.note_commit();
+                for (answer, outcome) in answers.into_iter().zip(outcomes) {
+                    reply(answer, outcome.map(|stored| self.announce(stored)));
+                }
+            }
+            Err(error) => {
+                let reason = error.to_string();
+                self.shared.note_failure(&reason);
+                for answer in answers {
+                    reply(answer, Err(AppendError::Storage(reason.clone())));
+                }
+            }
+        }
+    }
+
+    fn announce(&self, stored: Stored) -> Appended {
+        self.shared.announce(stored.events);
+        stored.appended
+    }
+}
+
+impl Actor for JournalActor {
+    type Context = Context<Self>;
+}
+
+kernel::answers_ping!(JournalActor);
+
+impl Handler<StoreAppend> for JournalActor {
+    type Result = ResponseFuture<Result<Appended, AppendError>>;
+
+    fn handle(&mut self, StoreAppend(append): StoreAppend, ctx: &mut Context<Self>) -> Self::Result {
+        let (answer, outcome) = oneshot::channel();
+        if self.group.is_empty() {
+            // The context polls its futures once the mailbox is drained: this commits all that waited.
+            ctx.spawn(fut::ready(()).map(|(), actor: &mut Self, _| actor.commit()));
+        }
+        self.bytes = self.bytes.saturating_add(append.bytes());
+        self.group.push(append);
+        self.answers.push(answer);
+        if self.bytes >= GROUP_BYTES_MAX {
+            self.commit();
+        }
+        Box::pin(async move { outcome.await.unwrap_or(Err(AppendError::Unavailable)) })
+    }
+}
+
+/// Answers a producer; one that has gone will retry and be recognised.
+fn reply(answer: Answer, outcome: Result<Appended, AppendError>) {
+    if answer.send(outcome).is_err() {
+        tracing::debug!("append answered to nobody");
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use kernel::{SupervisorSpec, launch};
+    use model::{NewEvent, Seq, Source, Timestamp};
+    use serde_json::value::to_raw_value;
+
+    use super::*;
+    use crate::{CheckpointUpdate, Delivery, EventFilter, Journal};
+
+    const SOON: Duration = Duration::from_secs(20);
+
+    /// Die: before the waiting group is committed, or between COMMIT and the answers.
+    #[derive(Message)]
+    #[rtype(result = "()")]
+    enum Die {
+        WithGroupWaiting,
+        AfterCommit(Append),
+    }
+
+    impl Handler<Die> for JournalActor {
+        type Result = ();
+
+        fn handle(&mut self, die: Die, _: &mut Context<Self>) {
+            match die {
+                Die::WithGroupWaiting => panic!("with {} waiting", self.group.len()),
+                Die::AfterCommit(append) => {
+                    let stored = self.store.commit(vec![append]).unwrap();
+                    panic!("after {} commits", stored.len());
+                }
+            }
+        }
+    }
+
+    fn append(expect: u64) -> Append {
+        let event = NewEvent {
+            at: Timestamp::from_unix_ms(0),
+            source: Source::new("test"),
+            event_type: "noted".into(),
+            data: Arc::from(to_raw_value(&expect).unwrap()),
+        };
+        Append {
+            producer: "p".into(),
+            events: vec![event],
+            checkpoint: Some(CheckpointUpdate {
+                expect,
+                writer: 1,
+                data: "{}".into(),
+            }),
+        }
+    }
+
+    #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+    async fn panicking_writer_is_restarted_under_valid_handles_and_announces_what_it_committed() {
+        let dir = tempfile::tempdir().unwrap();
+        let config = JournalConfig {
+            path: dir.path().join("journal.db"),
+            ..JournalConfig::default()
+        };
+        let (journal, child) = Journal::open(&config, vec![]).unwrap();
+        let writer = child.child_ref();
+        let supervision = launch(SupervisorSpec::new("root").child(child)).unwrap();
+        supervision.booted().await.unwrap();
+        let mut subscription = journal.subscribe(None, EventFilter::all());
+        journal.append(append(0), SOON).await.unwrap();
+
+        assert!(writer.ask(Die::AfterCommit(append(1)), SOON).await.is_err());
+        writer.wait_up(2).await;
+        assert_eq!(journal.head(), Seq(2));
+        let retried = journal.append(append(1), SOON).await.unwrap();
+        assert_eq!((retried.first, retried.last, retried.version), (Seq(2), Seq(2), 2));
+
+        assert!(writer.ask(Die::WithGroupWaiting, SOON).await.is_err());
+        writer.wait_up(3).await;
+        assert_eq!(journal.append(append(2), SOON).await.unwrap().last, Seq(3));
+        for seq in 1..=3 {
+            let delivery = tokio::time::timeout(SOON, subscription.next()).await.unwrap();
+            assert!(
+                matches!(delivery, Delivery::Event(event) if event.seq == Seq(seq)),
+                "{seq}"
+            );
+        }
+    }
+}

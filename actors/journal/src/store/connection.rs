@@ -1,0 +1,71 @@
+//! Connections: one writer, a few readers, none of them greedy.
+
+use std::time::Duration;
+
+use r2d2_sqlite::SqliteConnectionManager;
+use rusqlite::{Connection, OpenFlags};
+
+use super::schema;
+use crate::{JournalConfig, JournalError};
+
+/// How long a connection waits for another one's lock: longer than a checkpoint of the write-ahead log on a slow card.
+const BUSY_TIMEOUT: Duration = Duration::from_secs(5);
+/// How long a query waits for a free connection.
+const READ_WAIT: Duration = Duration::from_secs(5);
+/// After which an unused read connection is closed and its cache given back.
+const READ_IDLE: Duration = Duration::from_secs(60);
+/// Page cache of the writer, in KiB: the inner pages of the indices of a journal of a few million events.
+const WRITER_CACHE_KIB: u32 = 2048;
+/// Page cache of one reader, in KiB.
+const READER_CACHE_KIB: u32 = 512;
+/// What the write-ahead log file is cut back to after a burst, in bytes.
+const WAL_KEPT_BYTES: u32 = 8 * 1024 * 1024;
+/// Statements kept prepared; projections prepare theirs on the same connection.
+const STATEMENTS_CACHED: usize = 64;
+
+pub(crate) type ReadPool = r2d2::Pool<SqliteConnectionManager>;
+
+/// Opens the file for writing; makes it if it is not there.
+pub(super) fn open_writer(config: &JournalConfig) -> Result<Connection, JournalError> {
+    let flags = OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_CREATE | OpenFlags::SQLITE_OPEN_NO_MUTEX;
+    let connection = Connection::open_with_flags(&config.path, flags)?;
+    connection.busy_timeout(BUSY_TIMEOUT)?;
+    schema::identify(&connection, config)?;
+    connection.set_prepared_statement_cache_capacity(STATEMENTS_CACHED);
+    connection.execute_batch(&format!(
+        "PRAGMA journal_mode = WAL;
+         PRAGMA synchronous = {synchronous};
+         PRAGMA foreign_keys = ON;
+         PRAGMA recursive_triggers = ON;
+         PRAGMA journal_size_limit = {WAL_KEPT_BYTES};
+         PRAGMA cache_size = -{WRITER_CACHE_KIB};
+         PRAGMA temp_store = MEMORY;",
+        synchronous = config.synchronous.pragma(),
+    ))?;
+    Ok(connection)
+}
+
+/// The readers. They open when needed, may not write, and close when idle.
+pub(crate) fn read_pool(config: &JournalConfig) -> Result<ReadPool, JournalError> {
+    // Not SQLITE_OPEN_READ_ONLY: the first reader after a crash may have to recover the write-ahead log.
+    let flags = OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_NO_MUTEX;
+    let manager = SqliteConnectionManager::file(&config.path)
+        .with_flags(flags)
+        .with_init(|connection| {
+            connection.busy_timeout(BUSY_TIMEOUT)?;
+            connection.execute_batch(&format!(
+                "PRAGMA query_only = ON;
+                 PRAGMA cache_size = -{READER_CACHE_KIB};
+                 PRAGMA temp_store = MEMORY;"
+            ))
+        });
+    let pool = r2d2::Pool::builder()
+        .max_size(config.read_connections)
+        .min_idle(Some(1))
+        .idle_timeout(Some(READ_IDLE))
+        .max_lifetime(None)
+        .connection_timeout(READ_WAIT)
+        .test_on_check_out(false)
+        .build(manager)?;
+    Ok(pool)
+}

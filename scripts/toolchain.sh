@@ -1,0 +1,31 @@
+# Sourced by the scripts beside it: finds what a build needs, installs what Debian has, says what is missing.
+# Afterwards the working directory is the project and CARGO_TARGET_DIR is set, one for all clones of this user.
+
+cd "$(dirname "${BASH_SOURCE[0]}")/.."
+export CARGO_TARGET_DIR="${CARGO_TARGET_DIR:-${XDG_CACHE_HOME:-$HOME/.cache}/stationd/target}"
+
+as_root() {
+    if [ "$(id -u)" -eq 0 ]; then "$@"; else sudo "$@"; fi
+}
+
+# SQLite is compiled from its own source, which takes a C compiler and nothing else.
+if ! command -v cc >/dev/null; then
+    if ! command -v apt-get >/dev/null; then
+        echo "No C compiler here. Install one (gcc or clang) and run this again." >&2
+        exit 1
+    fi
+    echo "Installing a C compiler ..."
+    as_root apt-get update -q
+    as_root apt-get install -q -y --no-install-recommends gcc libc6-dev
+fi
+
+if ! command -v cargo >/dev/null && [ -f "$HOME/.cargo/env" ]; then
+    . "$HOME/.cargo/env"
+fi
+wanted="$(sed -n 's/^rust-version = "\(.*\)"/\1/p' Cargo.toml)"
+found="$(cargo --version 2>/dev/null | cut -d' ' -f2 || true)"
+if [ "$(printf '%s\n' "$wanted" "${found:-0}" | sort -V | head -n1)" != "$wanted" ]; then
+    echo "stationd needs Rust $wanted or newer; here is ${found:-none}." >&2
+    echo "Debian's own package is too old: install Rust as https://rustup.rs says, then run this again." >&2
+    exit 1
+fi
