@@ -1,11 +1,24 @@
-//! The repeater's words: calls, modes, links, and what else a repeater controller tells.
+//! The repeater's words: calls and modes here; what else its controller tells in [`RepeaterEvent`], the
+//! forms that clients see in [`Document`] and [`RepeaterState`].
+
+mod document;
+mod event;
+mod state;
 
 use std::fmt;
 
-use serde::{Deserialize, Serialize};
+use serde::{Deserialize, Serialize, Serializer};
 use utoipa::ToSchema;
 
 use crate::Timestamp;
+
+pub use document::{Document, ModeDocument, NoteDocument};
+pub use event::{
+    AccessDenied, CallsHidden, DenialReason, Fault, HostChanged, HostConfiguration, HostState, Link, LinkState,
+    ModeChanged, ModemChanged, ModemState, Packet, Page, PageFunction, PagesSent, Position, RemoteCommand,
+    RepeaterEvent, Signalling,
+};
+pub use state::{HostStatus, LinkStatus, ModemStatus, RepeaterState};
 
 /// A digital (or FM) mode of the repeater.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize, ToSchema)]
@@ -60,6 +73,12 @@ impl Mode {
             Mode::Ax25 => "ax25",
         }
     }
+
+    /// The mode by its name in JSON, SQL and URLs.
+    #[must_use]
+    pub fn from_name(name: &str) -> Option<Mode> {
+        Mode::ALL.into_iter().find(|mode| mode.as_str() == name)
+    }
 }
 
 impl fmt::Display for Mode {
@@ -69,9 +88,10 @@ impl fmt::Display for Mode {
 }
 
 /// What the repeater does now.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 #[serde(rename_all = "lowercase")]
 pub enum HostMode {
+    #[default]
     /// Nothing has been heard from the host yet.
     Unknown,
     /// Free.
@@ -95,6 +115,17 @@ pub enum CallSource {
     Rf,
     /// The network behind the repeater.
     Network,
+}
+
+impl CallSource {
+    /// The name in JSON, SQL and URLs.
+    #[must_use]
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            CallSource::Rf => "rf",
+            CallSource::Network => "network",
+        }
+    }
 }
 
 /// What a call carries.
@@ -180,6 +211,7 @@ pub struct Qso {
     /// Bit error rate, in percent.
     pub ber_percent: Option<f64>,
     /// Packet loss of a network call, in percent.
+    #[serde(serialize_with = "whole_without_fraction")]
     pub loss_percent: Option<f64>,
     /// Signal strength of a radio call.
     pub rssi_dbm: Option<Rssi>,
@@ -189,4 +221,13 @@ pub struct Qso {
     pub late_entry: bool,
     /// DMR talker alias, or the text that the radio sends along.
     pub talker_alias: Option<String>,
+}
+
+/// Writes 0, not 0.0, for a whole number: the host counts lost packets in whole percent, fractions came later.
+fn whole_without_fraction<S: Serializer>(value: &Option<f64>, serializer: S) -> Result<S::Ok, S::Error> {
+    match *value {
+        #[allow(clippy::cast_possible_truncation, reason = "a percentage without fraction")]
+        Some(percent) if percent.fract() == 0.0 && percent.abs() <= 100.0 => serializer.serialize_i64(percent as i64),
+        other => other.serialize(serializer),
+    }
 }

@@ -1,0 +1,275 @@
+//! Follows the host's log: the actor around the [`tail`](crate::tail).
+//!
+//! Owns: the open file and the watch on its directory. Talks to: the parser, whose answer it awaits before it reads
+//! on; the state machine, which knows the position. Fails when: never by what the files are; a directory that is not
+//! there is a state, looked at again every second.
+//!
+//! ```text
+//! Locating ─ position ─> Reading ─ nothing more ─> Waiting ─ file changed, or 1 s ─> Reading
+//!     ^                     │ refused, no answer
+//!     └─────────────────────┘
+//! ```
+
+use std::io;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::time::Duration;
+
+use actix::{Actor, AsyncContext, Context, WrapFuture};
+use journal::SignalBoard;
+use kernel::ChildRef;
+use model::{Signal, Source, Timestamp};
+use notify::{RecommendedWatcher, RecursiveMode, Watcher};
+use serde::Serialize;
+use tokio::sync::Notify;
+
+use crate::config::RepeaterConfig;
+use crate::follower::{Chunk, Follower, Look};
+use crate::parser::{LinesRead, ParserActor};
+use crate::state_machine::{ANSWER_LIMIT, CaughtUp, GetPosition, StateMachineActor};
+use crate::tail::Position;
+
+/// How often to look without being told: file systems without notification, directories that appear, deadlines of the
+/// state machine.
+const LOOK_EVERY: Duration = Duration::from_secs(1);
+/// Pause before asking for the position again.
+const LOCATE_AFTER: Duration = Duration::from_millis(200);
+
+/// Reads the log.
+pub struct LogTailActor {
+    tail: Option<Tail>,
+}
+
+impl LogTailActor {
+    pub(crate) fn new(
+        config: &RepeaterConfig,
+        signals: SignalBoard,
+        parser: ChildRef<ParserActor>,
+        state_machine: ChildRef<StateMachineActor>,
+    ) -> LogTailActor {
+        LogTailActor {
+            tail: Some(Tail {
+                follower: Some(Follower::new(config)),
+                watch: Watch::new(&config.log_directory),
+                signals,
+                shown: None,
+                parser,
+                state_machine,
+            }),
+        }
+    }
+}
+
+impl Actor for LogTailActor {
+    type Context = Context<LogTailActor>;
+
+    fn started(&mut self, ctx: &mut Context<LogTailActor>) {
+        if let Some(tail) = self.tail.take() {
+            ctx.spawn(tail.follow().into_actor(self));
+        }
+    }
+}
+
+kernel::answers_ping!(LogTailActor);
+
+/// How far the tail is, as a signal.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+struct Progress {
+    /// The file, while there is one.
+    file: Option<String>,
+    /// Bytes of it that were read.
+    offset: u64,
+    /// Bytes of it that were not.
+    behind_bytes: u64,
+    /// Why nothing can be read.
+    problem: Option<String>,
+}
+
+/// The work of the actor: one loop, so that nothing is read before the answer to what was read.
+struct Tail {
+    /// Away while it works on the blocking pool.
+    follower: Option<Follower>,
+    watch: Watch,
+    signals: SignalBoard,
+    shown: Option<Progress>,
+    parser: ChildRef<ParserActor>,
+    state_machine: ChildRef<StateMachineActor>,
+}
+
+impl Tail {
+    async fn follow(mut self) {
+        loop {
+            let position = self.locate().await;
+            self.read_from(position).await;
+            tokio::time::sleep(LOCATE_AFTER).await;
+        }
+    }
+
+    /// Asks the state machine how far it has come.
+    async fn locate(&self) -> Position {
+        loop {
+            self.state_machine.wait_up(0).await;
+            match self.state_machine.ask(GetPosition, ANSWER_LIMIT).await {
+                Ok(Ok(position)) => return position,
+                Ok(Err(refused)) => tracing::debug!(%refused, "position not known yet"),
+                Err(error) => tracing::debug!(%error, "position not known yet"),
+            }
+            tokio::time::sleep(LOCATE_AFTER).await;
+        }
+    }
+
+    /// Reads on and on; returns when the position has to be asked anew.
+    async fn read_from(&mut self, mut position: Position) {
+        loop {
+            match self.look(&position).await {
+                Ok(Look::Lines(chunk)) => {
+                    let to = chunk.to.clone();
+                    if !self.hand_on(chunk).await {
+                        return;
+                    }
+                    position = Some(to);
+                }
+                Ok(Look::Nothing { inside_file, behind }) => {
+                    let problem = (!inside_file).then(|| "no log file yet".to_owned());
+                    self.wait(&position, behind, problem).await;
+                }
+                Err(error) => self.wait(&position, 0, Some(error.to_string())).await,
+            }
+        }
+    }
+
+    async fn look(&mut self, position: &Position) -> io::Result<Look> {
+        let Some(mut follower) = self.follower.take() else {
+            return Err(io::Error::other("the reader was lost"));
+        };
+        let position = position.clone();
+        let looked = tokio::task::spawn_blocking(move || (follower.look(&position), follower));
+        let (look, follower) = looked.await.map_err(io::Error::other)?;
+        self.follower = Some(follower);
+        look
+    }
+
+    async fn hand_on(&mut self, chunk: Chunk) -> bool {
+        let progress = Progress {
+            file: Some(chunk.to.name.clone()),
+            offset: chunk.to.offset,
+            behind_bytes: chunk.behind,
+            problem: None,
+        };
+        self.parser.wait_up(0).await;
+        match self.parser.ask(LinesRead(chunk), ANSWER_LIMIT).await {
+            Ok(Ok(())) => {
+                self.show(progress);
+                true
+            }
+            Ok(Err(error)) => {
+                tracing::info!(%error, "lines not taken");
+                false
+            }
+            Err(error) => {
+                tracing::info!(%error, "no answer from the parser");
+                false
+            }
+        }
+    }
+
+    /// Waits for the log to grow. Meanwhile time goes by for the state machine.
+    async fn wait(&mut self, position: &Position, behind_bytes: u64, problem: Option<String>) {
+        let place = position.as_ref();
+        self.show(Progress {
+            file: place.map(|place| place.name.clone()),
+            offset: place.map_or(0, |place| place.offset),
+            behind_bytes,
+            problem,
+        });
+        self.watch.renew();
+        if let Err(error) = self.state_machine.ask(CaughtUp, ANSWER_LIMIT).await {
+            tracing::debug!(%error, "no answer from the state machine");
+        }
+        // A change since the last look has left its mark: it ends the wait at once. Otherwise time is up after a while.
+        tokio::select! {
+            () = self.watch.changed() => {}
+            () = tokio::time::sleep(LOOK_EVERY) => {}
+        }
+    }
+
+    fn show(&mut self, progress: Progress) {
+        if self.shown.as_ref() == Some(&progress) {
+            return;
+        }
+        if let Some(problem) = progress.problem.as_ref()
+            && self
+                .shown
+                .as_ref()
+                .is_none_or(|shown| shown.problem.as_ref() != Some(problem))
+        {
+            tracing::warn!(%problem, directory = %self.watch.directory.display(), "log not readable");
+        }
+        match serde_json::value::to_raw_value(&progress) {
+            Ok(data) => {
+                self.signals.set(Signal {
+                    at: Timestamp::now(),
+                    source: Source::new("repeater.log_tail"),
+                    name: "progress".into(),
+                    data: Arc::from(data),
+                });
+            }
+            Err(error) => tracing::error!(%error, "signal not written"),
+        }
+        self.shown = Some(progress);
+    }
+}
+
+/// Notification of changes in the directory, where the system gives it.
+struct Watch {
+    directory: PathBuf,
+    change: Arc<Notify>,
+    /// The directory that is watched, by its number: it may be removed and made anew.
+    watched: Option<(u64, RecommendedWatcher)>,
+}
+
+impl Watch {
+    fn new(directory: &Path) -> Watch {
+        Watch {
+            directory: directory.to_owned(),
+            change: Arc::default(),
+            watched: None,
+        }
+    }
+
+    /// Watches the directory that is there now.
+    fn renew(&mut self) {
+        let there = std::fs::metadata(&self.directory).map(|metadata| std::os::unix::fs::MetadataExt::ino(&metadata));
+        match (there, &self.watched) {
+            (Ok(inode), Some((watched, _))) if inode == *watched => {}
+            (Ok(inode), _) => {
+                self.watched = self.start().map(|watcher| (inode, watcher));
+                // What happened before the watch began was not noticed.
+                self.change.notify_one();
+            }
+            (Err(_), _) => self.watched = None,
+        }
+    }
+
+    fn start(&self) -> Option<RecommendedWatcher> {
+        let change = Arc::clone(&self.change);
+        // Our own looks at the directory are events too: to heed them would be to look for ever.
+        let told = move |event: notify::Result<notify::Event>| {
+            if event.is_ok_and(|event| event.kind.is_access()) {
+                return;
+            }
+            change.notify_one();
+        };
+        let watcher = notify::recommended_watcher(told).and_then(|mut watcher| {
+            watcher.watch(&self.directory, RecursiveMode::NonRecursive)?;
+            Ok(watcher)
+        });
+        watcher
+            .map_err(|error| tracing::warn!(%error, "no notification of changes, looking every second"))
+            .ok()
+    }
+
+    async fn changed(&self) {
+        self.change.notified().await;
+    }
+}

@@ -1,0 +1,323 @@
+//! The machine, how far it has come in the log, and the one way in which both reach the journal.
+//!
+//! **Invariant:** the checkpoint holds a position and the machine exactly as it was there. Lines that meant nothing may
+//! be behind the checkpoint: they are read again after a restart, and mean nothing again.
+
+use std::hash::{BuildHasher, RandomState};
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use journal::{Append, AppendError, CheckpointUpdate, Journal, JournalError};
+use model::repeater::RepeaterState;
+use model::{NewEvent, Signal, Source, Timestamp};
+use serde::{Deserialize, Serialize};
+use serde_json::value::RawValue;
+use tokio::sync::watch;
+
+use crate::machine::{Emitted, Machine};
+use crate::state_machine::{RecordsParsed, Refused};
+use crate::tail::Position;
+
+/// The producer's name in the journal, and the source of its events.
+pub(crate) const REPEATER: &str = "repeater";
+/// The name of the signal that holds the [`RepeaterState`].
+pub(crate) const STATE: &str = "state";
+/// How much may be read again after a crash, in bytes: some ten milliseconds of work, against a commit for nothing.
+const UNSAVED_BYTES: usize = 1024 * 1024;
+/// How long one append may take before it is tried again.
+const APPEND_LIMIT: Duration = Duration::from_secs(5);
+/// Pause before an append is tried again.
+const RETRY_AFTER: Duration = Duration::from_millis(500);
+/// After how many tries the same complaint is logged again: once a minute.
+const COMPLAIN_EVERY: u32 = 120;
+
+/// The checkpoint as it is written.
+#[derive(Serialize)]
+struct Save<'a> {
+    position: &'a Position,
+    machine: &'a Machine,
+}
+
+/// The checkpoint as it is read: the machine of another release may not fit this one.
+#[derive(Deserialize)]
+struct Saved {
+    position: Position,
+    machine: Box<RawValue>,
+}
+
+/// Steps the machine, keeps what it emits.
+pub(crate) struct Recorder {
+    journal: Journal,
+    source: Source,
+    machine: Machine,
+    position: Position,
+    /// Version of the checkpoint that is stored.
+    version: u64,
+    /// This incarnation's name as a writer.
+    writer: u64,
+    unsaved_bytes: usize,
+    /// When the newest record arrived: log time goes on from there.
+    heard: Instant,
+    state: watch::Sender<RepeaterState>,
+}
+
+impl Recorder {
+    /// Goes on from the checkpoint. *Blocking.*
+    pub(crate) fn resume(journal: &Journal) -> Result<Recorder, JournalError> {
+        let checkpoint = journal.checkpoint(REPEATER)?;
+        let version = checkpoint.as_ref().map_or(0, |checkpoint| checkpoint.version);
+        let (position, machine) = checkpoint
+            .map(|checkpoint| restore(&checkpoint.data))
+            .unwrap_or_default();
+        let recorder = Recorder {
+            journal: journal.clone(),
+            source: Source::new(REPEATER),
+            state: watch::Sender::new(machine.state()),
+            machine,
+            position,
+            version,
+            // The only randomness in the standard library; it has to differ between incarnations, no more.
+            writer: RandomState::new().hash_one(version),
+            unsaved_bytes: 0,
+            heard: Instant::now(),
+        };
+        recorder.show();
+        Ok(recorder)
+    }
+
+    /// How far the log was read.
+    pub(crate) const fn position(&self) -> &Position {
+        &self.position
+    }
+
+    /// What the repeater does, as told so far.
+    pub(crate) fn state(&self) -> watch::Receiver<RepeaterState> {
+        self.state.subscribe()
+    }
+
+    /// Takes the records of the next lines, and answers when their meaning is stored.
+    pub(crate) async fn take(&mut self, parsed: RecordsParsed) -> Result<(), Refused> {
+        if parsed.from != self.position {
+            return Err(Refused::OutOfPlace);
+        }
+        let mut out = Vec::new();
+        for record in &parsed.records {
+            self.machine.step(record, &mut out);
+        }
+        if !parsed.records.is_empty() {
+            self.heard = Instant::now();
+        }
+        self.position = Some(parsed.to);
+        self.unsaved_bytes = self.unsaved_bytes.saturating_add(parsed.bytes);
+        self.keep(out).await
+    }
+
+    /// Lets log time go by, as the log has nothing more to say.
+    pub(crate) async fn time_passed(&mut self) -> Result<(), Refused> {
+        let mut out = Vec::new();
+        if let Some(at) = self.machine.heard_at() {
+            self.machine.advance(at.plus(self.heard.elapsed()), &mut out);
+        }
+        self.keep(out).await
+    }
+
+    async fn keep(&mut self, out: Vec<Emitted>) -> Result<(), Refused> {
+        if !out.is_empty() || self.unsaved_bytes >= UNSAVED_BYTES {
+            self.store(out.iter().filter_map(|fact| self.event(fact)).collect())
+                .await?;
+        }
+        self.publish();
+        Ok(())
+    }
+
+    fn event(&self, fact: &Emitted) -> Option<NewEvent> {
+        let event = NewEvent::new(fact.at, &self.source, &fact.event);
+        event.map_err(|error| tracing::error!(%error, "event not written")).ok()
+    }
+
+    /// Stores events and checkpoint, however often it takes.
+    async fn store(&mut self, events: Vec<NewEvent>) -> Result<(), Refused> {
+        let save = Save {
+            position: &self.position,
+            machine: &self.machine,
+        };
+        let data = serde_json::to_string(&save).map_err(|error| {
+            tracing::error!(%error, "checkpoint not written");
+            Refused::Fenced
+        })?;
+        let mut append = Append {
+            producer: REPEATER.to_owned(),
+            events,
+            checkpoint: Some(CheckpointUpdate {
+                expect: self.version,
+                writer: self.writer,
+                data,
+            }),
+        };
+        let mut tries: u32 = 0;
+        loop {
+            match self.journal.append(append.clone(), APPEND_LIMIT).await {
+                Ok(appended) => {
+                    self.version = appended.version;
+                    self.unsaved_bytes = 0;
+                    return Ok(());
+                }
+                Err(AppendError::Conflict { stored }) => {
+                    tracing::error!(
+                        stored,
+                        expected = self.version,
+                        "checkpoint was moved by another writer"
+                    );
+                    return Err(Refused::Fenced);
+                }
+                Err(error @ (AppendError::Unavailable | AppendError::Storage(_))) => {
+                    if tries.is_multiple_of(COMPLAIN_EVERY) {
+                        tracing::warn!(%error, tries, "append waits");
+                    }
+                    tries = tries.wrapping_add(1);
+                    tokio::time::sleep(RETRY_AFTER).await;
+                }
+                // A bug, and the same tomorrow: these events are lost, those behind them need not be.
+                Err(error @ (AppendError::Projection { .. } | AppendError::Invalid(_))) => {
+                    if append.events.is_empty() {
+                        tracing::error!(%error, "checkpoint refused");
+                        return Err(Refused::Fenced);
+                    }
+                    tracing::error!(%error, count = append.events.len(), "events set aside");
+                    append.events.clear();
+                }
+            }
+        }
+    }
+
+    /// Shows the state, if it is another one.
+    fn publish(&self) {
+        let state = self.machine.state();
+        let changed = self.state.send_if_modified(|shown| {
+            let changed = *shown != state;
+            *shown = state;
+            changed
+        });
+        if changed {
+            self.show();
+        }
+    }
+
+    fn show(&self) {
+        match serde_json::value::to_raw_value(&*self.state.borrow()) {
+            Ok(data) => {
+                self.journal.signals().set(Signal {
+                    at: Timestamp::now(),
+                    source: self.source.clone(),
+                    name: STATE.into(),
+                    data: Arc::from(data),
+                });
+            }
+            Err(error) => tracing::error!(%error, "state not written"),
+        }
+    }
+}
+
+/// The position is kept at any price; without the machine at worst the calls that were open are told wrongly.
+fn restore(data: &str) -> (Position, Machine) {
+    let saved: Saved = match serde_json::from_str(data) {
+        Ok(saved) => saved,
+        Err(error) => {
+            tracing::error!(%error, "checkpoint not understood, the log is read from its start");
+            return Default::default();
+        }
+    };
+    let machine = serde_json::from_str(saved.machine.get()).unwrap_or_else(|error| {
+        tracing::warn!(%error, "state of another release, begun anew");
+        Machine::default()
+    });
+    (saved.position, machine)
+}
+
+#[cfg(test)]
+mod tests {
+    use journal::{EventQuery, JournalConfig, Synchronous};
+    use kernel::{Supervision, SupervisorSpec};
+    use tempfile::TempDir;
+
+    use super::*;
+    use crate::grammar::{Reader, Record};
+    use crate::tail::{FileId, Place};
+
+    const HEADER: &[u8] = b"M: 2026-11-21 06:48:16.195 DMR Slot 2, received network voice header from G4KLX to TG 9";
+
+    fn journal(directory: &TempDir) -> (Journal, Supervision) {
+        let config = JournalConfig {
+            path: directory.path().join("journal.db"),
+            synchronous: Synchronous::Normal,
+            ..JournalConfig::default()
+        };
+        let (journal, writer) = Journal::open(&config, Vec::new()).unwrap();
+        (
+            journal,
+            kernel::launch(SupervisorSpec::new("root").child(writer)).unwrap(),
+        )
+    }
+
+    fn place(offset: u64) -> Place {
+        let file = FileId { device: 1, inode: 2 };
+        let name = "MMDVM-2026-11-21.log".to_owned();
+        Place {
+            name,
+            file,
+            offset,
+            inside_line: false,
+        }
+    }
+
+    fn parsed(from: Position, to: u64) -> RecordsParsed {
+        let mut records: Vec<Record<'static>> = Vec::new();
+        Reader::default().read(HEADER, |record| records.push(record.into_owned()));
+        RecordsParsed {
+            from,
+            to: place(to),
+            records,
+            bytes: HEADER.len(),
+        }
+    }
+
+    #[tokio::test]
+    async fn records_that_come_twice_are_refused() {
+        let directory = TempDir::new().unwrap();
+        let (journal, supervision) = journal(&directory);
+        let mut recorder = Recorder::resume(&journal).unwrap();
+        assert_eq!(recorder.take(parsed(None, 88)).await, Ok(()));
+        let stored = journal.head();
+        assert_eq!(recorder.take(parsed(None, 88)).await, Err(Refused::OutOfPlace));
+        assert_eq!((journal.head(), recorder.position()), (stored, &Some(place(88))));
+        supervision.shutdown(Duration::from_secs(5)).await;
+    }
+
+    #[tokio::test]
+    async fn incarnation_that_was_replaced_can_store_nothing_more() {
+        let directory = TempDir::new().unwrap();
+        let (journal, supervision) = journal(&directory);
+        let mut old = Recorder::resume(&journal).unwrap();
+        let mut new = Recorder::resume(&journal).unwrap();
+        assert_eq!(new.take(parsed(None, 88)).await, Ok(()));
+        assert_eq!(old.take(parsed(None, 88)).await, Err(Refused::Fenced));
+        let resumed = Recorder::resume(&journal).unwrap();
+        assert_eq!((resumed.position(), &resumed.machine), (new.position(), &new.machine));
+        let started = journal.events(&EventQuery::default()).unwrap();
+        assert_eq!(
+            started
+                .iter()
+                .filter(|event| &*event.event_type == "qso_started")
+                .count(),
+            1
+        );
+        supervision.shutdown(Duration::from_secs(5)).await;
+    }
+
+    #[test]
+    fn checkpoint_of_another_release_keeps_its_position() {
+        let position = serde_json::to_string(&place(7)).unwrap();
+        let (found, machine) = restore(&format!(r#"{{"position":{position},"machine":{{"calls":42}}}}"#));
+        assert_eq!((found, machine), (Some(place(7)), Machine::default()));
+    }
+}

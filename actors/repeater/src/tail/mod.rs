@@ -1,0 +1,14 @@
+//! Where in which file to read next: the decisions of the log tail, without its I/O.
+//!
+//! MMDVMHost opens a new file with the first line after UTC midnight and lets go of the old one; it may also write one
+//! file for ever. Others rename and truncate files behind its back, and after a boot the directory may be empty.
+//!
+//! **Invariant:** a file is left only when everything in it was read and it cannot grow any more.
+
+mod cut;
+mod names;
+mod plan;
+
+pub use cut::{Cut, cut};
+pub use names::Names;
+pub use plan::{FileId, Found, Place, Plan, Position, plan};

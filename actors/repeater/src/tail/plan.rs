@@ -1,0 +1,220 @@
+//! What to read next, given where the reader is and what is in the directory.
+
+use serde::{Deserialize, Serialize};
+
+use super::names::Names;
+
+/// A file, whatever its name.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+pub struct FileId {
+    /// The device it is on.
+    pub device: u64,
+    /// Its number there.
+    pub inode: u64,
+}
+
+/// A place in a file, always at the start of a line or inside one that was given up.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Place {
+    /// The file's name when it was opened.
+    pub name: String,
+    /// The file.
+    pub file: FileId,
+    /// Bytes before the place.
+    pub offset: u64,
+    /// The place is inside a line that was given up as too long.
+    pub inside_line: bool,
+}
+
+/// How far the log was read; `None` before the first file.
+pub type Position = Option<Place>;
+
+/// A file in the log directory.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Found {
+    /// Its name.
+    pub name: String,
+    /// The file.
+    pub file: FileId,
+    /// Its length. Taken after all names were listed: a file older than another in the list has its final length.
+    pub len: u64,
+}
+
+/// What to read next.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Plan {
+    /// Read from here, in the file that now has this name.
+    Read {
+        /// The file's present name.
+        name: String,
+        /// Where.
+        place: Place,
+        /// The file will not grow any more: its last line is complete even without a newline.
+        is_over: bool,
+    },
+    /// Nothing to read. `inside_file`: there is a file that may grow.
+    Wait {
+        /// There is a file that may grow.
+        inside_file: bool,
+    },
+}
+
+/// Decides. `history`: a reader that never read anything begins with the oldest file, not with the newest.
+#[must_use]
+pub fn plan(names: &Names, position: &Position, found: &[Found], history: bool) -> Plan {
+    let mut logs: Vec<&Found> = found.iter().filter(|file| names.is_log(&file.name)).collect();
+    logs.sort_by(|a, b| a.name.cmp(&b.name));
+    let Some(place) = position else {
+        let first = if history { logs.first() } else { logs.last() };
+        return first.map_or(Plan::Wait { inside_file: false }, |file| {
+            read_all(file, is_over(file, &logs))
+        });
+    };
+    match present(names, place, found) {
+        // Shorter than what was read of it: emptied, and written anew from its start.
+        Some(file) if file.len < place.offset => read_all(file, is_over(file, &logs)),
+        Some(file) if file.len > place.offset => Plan::Read {
+            name: file.name.clone(),
+            place: place.clone(),
+            is_over: is_over(file, &logs),
+        },
+        present => {
+            let inside_file = present.is_some();
+            next(place, &logs).map_or(Plan::Wait { inside_file }, |next| read_all(next, is_over(next, &logs)))
+        }
+    }
+}
+
+/// The file that was being read, as it is now. The number of a deleted file is soon given to another one, so that
+/// under the log's own names the name has to fit as well.
+fn present<'a>(names: &Names, place: &Place, found: &'a [Found]) -> Option<&'a Found> {
+    let same = |file: &&Found| file.file == place.file && (file.name == place.name || names.may_be_renamed(&file.name));
+    found.iter().find(same)
+}
+
+/// The log that follows: a later one, or another file that took over the name.
+fn next<'a>(place: &Place, logs: &[&'a Found]) -> Option<&'a Found> {
+    let follows = |file: &&&Found| file.name > place.name || (file.name == place.name && file.file != place.file);
+    logs.iter().find(follows).copied()
+}
+
+/// Whether the host is done with a file: there is a later one, or it no longer has a name of the log.
+fn is_over(file: &Found, logs: &[&Found]) -> bool {
+    logs.last().is_some_and(|newest| newest.file != file.file)
+}
+
+fn read_all(file: &Found, is_over: bool) -> Plan {
+    Plan::Read {
+        name: file.name.clone(),
+        place: Place {
+            name: file.name.clone(),
+            file: file.file,
+            offset: 0,
+            inside_line: false,
+        },
+        is_over,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const MONDAY: &str = "MMDVM-2026-11-23.log";
+    const TUESDAY: &str = "MMDVM-2026-11-24.log";
+
+    fn file(name: &str, inode: u64, len: u64) -> Found {
+        Found {
+            name: name.to_owned(),
+            file: FileId { device: 1, inode },
+            len,
+        }
+    }
+
+    fn at(name: &str, inode: u64, offset: u64) -> Position {
+        Some(Place {
+            name: name.to_owned(),
+            file: FileId { device: 1, inode },
+            offset,
+            inside_line: false,
+        })
+    }
+
+    fn decide(position: &Position, found: &[Found]) -> Plan {
+        plan(&Names::new("MMDVM", true), position, found, true)
+    }
+
+    fn read(name: &str, inode: u64, offset: u64, is_over: bool) -> Plan {
+        let place = at(name, inode, offset).unwrap();
+        Plan::Read {
+            name: name.to_owned(),
+            place,
+            is_over,
+        }
+    }
+
+    #[test]
+    fn first_reader_begins_with_the_oldest_file_or_the_newest() {
+        let found = [file(TUESDAY, 2, 5), file(MONDAY, 1, 9), file("MMDVM.log", 3, 9)];
+        assert_eq!(decide(&None, &found), read(MONDAY, 1, 0, true));
+        assert_eq!(
+            plan(&Names::new("MMDVM", true), &None, &found, false),
+            read(TUESDAY, 2, 0, false)
+        );
+        assert_eq!(decide(&None, &[]), Plan::Wait { inside_file: false });
+    }
+
+    #[test]
+    fn file_of_yesterday_is_read_to_its_end_before_the_next() {
+        let found = [file(MONDAY, 1, 9), file(TUESDAY, 2, 5)];
+        assert_eq!(decide(&at(MONDAY, 1, 5), &found), read(MONDAY, 1, 5, true));
+        assert_eq!(decide(&at(MONDAY, 1, 9), &found), read(TUESDAY, 2, 0, false));
+    }
+
+    #[test]
+    fn file_that_may_grow_is_waited_for() {
+        assert_eq!(
+            decide(&at(MONDAY, 1, 9), &[file(MONDAY, 1, 9)]),
+            Plan::Wait { inside_file: true }
+        );
+        assert_eq!(decide(&at(MONDAY, 1, 9), &[]), Plan::Wait { inside_file: false });
+    }
+
+    #[test]
+    fn emptied_file_is_read_from_its_start() {
+        assert_eq!(
+            decide(&at(MONDAY, 1, 9), &[file(MONDAY, 1, 3)]),
+            read(MONDAY, 1, 0, false)
+        );
+    }
+
+    #[test]
+    fn deleted_file_is_followed_by_the_next_even_if_that_got_its_number() {
+        assert_eq!(
+            decide(&at(MONDAY, 1, 9), &[file(TUESDAY, 1, 50)]),
+            read(TUESDAY, 1, 0, false)
+        );
+    }
+
+    #[test]
+    fn other_file_under_the_same_name_is_read_from_its_start() {
+        assert_eq!(
+            decide(&at(MONDAY, 1, 9), &[file(MONDAY, 7, 50)]),
+            read(MONDAY, 7, 0, false)
+        );
+    }
+
+    #[test]
+    fn renamed_file_is_read_to_its_end_before_the_one_that_took_its_name() {
+        let fixed = Names::new("MMDVM", false);
+        let found = [file("MMDVM.log", 2, 5), file("MMDVM.log.1", 1, 9)];
+        let Plan::Read { name, place, is_over } = plan(&fixed, &at("MMDVM.log", 1, 4), &found, true) else {
+            panic!("nothing to read");
+        };
+        assert_eq!((name.as_str(), place.offset, is_over), ("MMDVM.log.1", 4, true));
+        assert_eq!(
+            plan(&fixed, &at("MMDVM.log", 1, 9), &found, true),
+            read("MMDVM.log", 2, 0, false)
+        );
+    }
+}

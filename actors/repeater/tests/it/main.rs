@@ -1,0 +1,18 @@
+//! The pure core against recorded logs, the rules of the state machine by name, and properties of both; then the
+//! actors around it, with real files and the real journal.
+
+#![allow(
+    clippy::unwrap_used,
+    clippy::panic,
+    clippy::indexing_slicing,
+    clippy::string_slice,
+    reason = "a test fails by panicking"
+)]
+
+mod follow;
+mod forms;
+mod properties;
+mod purity;
+mod rules;
+mod sample;
+mod support;

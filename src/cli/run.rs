@@ -1,0 +1,138 @@
+//! `stationd run` and `stationd demo`: launch the tree, wait for its end or for a signal, end in order.
+
+use std::path::Path;
+use std::process::ExitCode;
+use std::time::Duration;
+
+use anyhow::Context;
+use sim::{MmdvmHostSettings, mmdvm_host};
+use tempfile::TempDir;
+use tokio::signal::unix::{SignalKind, signal};
+use tokio::time::MissedTickBehavior;
+
+use super::{FAILED, GAVE_UP, complain, logging, refuse};
+use crate::config::{self, Config, Problem};
+use crate::station::{self, Demo, Station};
+use crate::systemd;
+
+/// How long the ordered shutdown may take; process managers wait longer before they kill.
+const SHUTDOWN_LIMIT: Duration = Duration::from_secs(10);
+
+/// What `demo` runs when no file is named.
+const DEMO_CONFIG: &str = include_str!("../../config/demo.toml");
+
+/// How the simulated host begins the names of its logs.
+const DEMO_FILE_ROOT: &str = "MMDVM";
+
+/// Any number; the same one gives the same traffic.
+const DEMO_SEED: u64 = 1;
+
+/// How a run ended.
+enum End {
+    Ordered,
+    /// Something had to be left behind.
+    Disordered,
+    GaveUp,
+}
+
+impl From<End> for ExitCode {
+    fn from(end: End) -> ExitCode {
+        match end {
+            End::Ordered => ExitCode::SUCCESS,
+            End::Disordered => ExitCode::from(FAILED),
+            End::GaveUp => ExitCode::from(GAVE_UP),
+        }
+    }
+}
+
+pub(super) fn run(file: Option<&Path>) -> ExitCode {
+    with(config::load(file), |config| serve(&config, None))
+}
+
+pub(super) fn demo(file: Option<&Path>) -> ExitCode {
+    let config = match file {
+        Some(_) => config::load(file),
+        None => config::check(
+            Some(("the demo's configuration", DEMO_CONFIG)),
+            config::process_environment(),
+        ),
+    };
+    with(config, |mut config| {
+        let directory = TempDir::with_prefix("stationd-demo-").context("no temporary directory")?;
+        let demo = stage(&mut config, directory.path());
+        serve(&config, Some(demo))
+    })
+}
+
+/// Points the configuration to the stage and hires the host.
+fn stage(config: &mut Config, directory: &Path) -> Demo {
+    let logs = directory.join("log");
+    config.journal.path = directory.join("journal.db");
+    config.repeater.log_directory.clone_from(&logs);
+    DEMO_FILE_ROOT.clone_into(&mut config.repeater.file_root);
+    Demo {
+        host: mmdvm_host(MmdvmHostSettings {
+            directory: logs,
+            file_root: DEMO_FILE_ROOT.to_owned(),
+            seed: DEMO_SEED,
+        }),
+    }
+}
+
+fn with(config: Result<Config, Vec<Problem>>, run: impl FnOnce(Config) -> anyhow::Result<End>) -> ExitCode {
+    let config = match config {
+        Ok(config) => config,
+        Err(problems) => return refuse(&problems),
+    };
+    logging::init(&config.log);
+    match run(config) {
+        Ok(end) => end.into(),
+        Err(error) => {
+            complain(&format_args!("stationd: {error:#}"));
+            ExitCode::from(FAILED)
+        }
+    }
+}
+
+fn serve(config: &Config, demo: Option<Demo>) -> anyhow::Result<End> {
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
+    runtime.block_on(async {
+        let station = station::launch(config, demo)?;
+        watch(&station).await
+    })
+}
+
+/// Feeds the process manager's watchdog until a signal comes or the tree ends by itself.
+async fn watch(station: &Station) -> anyhow::Result<End> {
+    let mut terminate = signal(SignalKind::terminate())?;
+    let mut interrupt = signal(SignalKind::interrupt())?;
+    let mut alive = tokio::time::interval(systemd::alive_every());
+    alive.set_missed_tick_behavior(MissedTickBehavior::Delay);
+    let mut booted = std::pin::pin!(station.booted());
+    let mut booting = true;
+    loop {
+        tokio::select! {
+            up = &mut booted, if booting => {
+                booting = false;
+                if up.is_ok() {
+                    tracing::info!(address = %station.address(), "listening");
+                    systemd::ready();
+                }
+            }
+            _ = alive.tick() => if !station.is_down() { systemd::alive() },
+            reason = station.gave_up() => {
+                tracing::error!(%reason, "the station gave up");
+                return Ok(End::GaveUp);
+            }
+            _ = terminate.recv() => break,
+            _ = interrupt.recv() => break,
+        }
+    }
+    tracing::info!("stopping");
+    systemd::stopping();
+    tokio::select! {
+        ordered = station.shutdown(SHUTDOWN_LIMIT) => Ok(if ordered { End::Ordered } else { End::Disordered }),
+        // Somebody is in a hurry.
+        _ = interrupt.recv() => Ok(End::Disordered),
+    }
+}

@@ -1,0 +1,79 @@
+//! The configuration: one TOML file, overridden by `STATIOND__SECTION__KEY`, checked as a whole before any port opens.
+//!
+//! Owns: the sections that belong to no subsystem (`station`, `web`, `log`) and the rule that all problems are told at once.
+//! Fails with: a list of [`Problem`]s, each with the key, the reason and where the value came from; the process exits with code 2.
+
+mod check;
+mod problem;
+mod sections;
+
+use std::fs;
+use std::path::{Path, PathBuf};
+
+use journal::JournalConfig;
+use repeater::RepeaterConfig;
+use serde::{Deserialize, Serialize};
+
+pub(crate) use check::{Checked, check};
+pub(crate) use problem::Problem;
+pub(crate) use sections::{LogConfig, LogFormat, StationConfig, WebConfig};
+
+/// Where `run` looks for its file when none is named.
+pub(crate) const DEFAULT_FILE: &str = "/etc/stationd/stationd.toml";
+
+/// What every key's environment variable begins with: `STATIOND__WEB__PORT` is `web.port`.
+pub(crate) const ENV_PREFIX: &str = "STATIOND";
+
+/// Everything that can be configured.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub(crate) struct Config {
+    pub(crate) station: StationConfig,
+    pub(crate) journal: JournalConfig,
+    pub(crate) repeater: RepeaterConfig,
+    pub(crate) web: WebConfig,
+    pub(crate) log: LogConfig,
+}
+
+impl Checked for Config {
+    fn problems(&self) -> Vec<(String, String)> {
+        let sections = [
+            ("station", self.station.problems()),
+            ("journal", self.journal.problems()),
+            ("repeater", self.repeater.problems()),
+            ("web", self.web.problems()),
+            ("log", self.log.problems()),
+        ];
+        let named = |(section, problems): (&str, Vec<(String, String)>)| {
+            let section = section.to_owned();
+            problems
+                .into_iter()
+                .map(move |(key, reason)| (format!("{section}.{key}"), reason))
+        };
+        sections.into_iter().flat_map(named).collect()
+    }
+}
+
+/// Reads the file (the default one may be absent) and this process's environment.
+///
+/// # Errors
+/// Every problem of both, in the order of the file, then of the environment.
+pub(crate) fn load(file: Option<&Path>) -> Result<Config, Vec<Problem>> {
+    let path = file.map_or_else(|| PathBuf::from(DEFAULT_FILE), Path::to_owned);
+    let text = match fs::read_to_string(&path) {
+        Ok(text) => text,
+        Err(error) if file.is_none() && error.kind() == std::io::ErrorKind::NotFound => String::new(),
+        Err(error) => return Err(vec![Problem::unreadable(&path, &error)]),
+    };
+    check(Some((&path.display().to_string(), &text)), process_environment())
+}
+
+/// The variables of this process that are text and ours.
+pub(crate) fn process_environment() -> impl Iterator<Item = (String, String)> {
+    std::env::vars_os()
+        .filter_map(|(name, value)| Some((name.into_string().ok()?, value.to_string_lossy().into_owned())))
+        .filter(|(name, _)| name.starts_with(ENV_PREFIX))
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,174 @@
+//! The configuration as its writer meets it: files, variables, and what is said about them.
+
+use std::net::{IpAddr, Ipv4Addr};
+
+use super::problem::Origin;
+use super::*;
+
+const ANNOTATED: &str = include_str!("../../config/stationd.toml");
+const DEMO: &str = include_str!("../../config/demo.toml");
+
+fn from_file(text: &str) -> Result<Config, Vec<Problem>> {
+    check(Some(("test.toml", text)), [])
+}
+
+fn from_env(pairs: &[(&str, &str)]) -> Result<Config, Vec<Problem>> {
+    check(
+        None,
+        pairs
+            .iter()
+            .map(|(name, value)| ((*name).to_owned(), (*value).to_owned())),
+    )
+}
+
+/// `key: reason` of each problem.
+fn lines(result: Result<Config, Vec<Problem>>) -> Vec<String> {
+    let problems = result.expect_err("problems");
+    problems
+        .iter()
+        .map(|problem| format!("{}: {}", problem.key, problem.reason))
+        .collect()
+}
+
+#[test]
+fn nothing_configured_gives_the_defaults_without_problems() {
+    assert_eq!(from_file(""), Ok(Config::default()));
+}
+
+#[test]
+fn annotated_file_names_every_key_with_its_default() {
+    assert_eq!(from_file(ANNOTATED), Ok(Config::default()));
+    let table = serde_json::to_value(Config::default()).unwrap();
+    for (section, keys) in table.as_object().unwrap() {
+        let body = ANNOTATED.split(&format!("\n[{section}]\n")).nth(1).expect(section);
+        let body = body.split("\n[").next().unwrap();
+        for key in keys.as_object().unwrap().keys() {
+            let written = |line: &&str| line.trim_start_matches("# ").starts_with(&format!("{key} ="));
+            assert!(body.lines().any(|line| written(&line)), "{section}.{key} is missing");
+        }
+    }
+}
+
+#[test]
+fn demo_file_has_no_problems() {
+    assert!(from_file(DEMO).is_ok());
+}
+
+#[test]
+fn environment_overrides_the_file() {
+    let file = Some(("test.toml", "[web]\nport = 1234\n[station]\nname = 'File'"));
+    let env = [("STATIOND__WEB__PORT".to_owned(), "4321".to_owned())];
+    let config: Config = check(file, env).unwrap();
+    assert_eq!((config.web.port, config.station.name.as_str()), (4321, "File"));
+}
+
+#[test]
+fn variable_is_read_as_the_type_that_the_key_has() {
+    let config = from_env(&[
+        ("STATIOND__STATION__NAME", "2345"),
+        ("STATIOND__WEB__BIND", "127.0.0.2"),
+        ("STATIOND__WEB__ALLOWED_HOSTS", "[\"a.example\", \"b.example\"]"),
+        ("STATIOND__LOG__FORMAT", "json"),
+    ])
+    .unwrap();
+    assert_eq!(config.station.name, "2345");
+    assert_eq!(config.web.bind, IpAddr::V4(Ipv4Addr::new(127, 0, 0, 2)));
+    assert_eq!(config.web.allowed_hosts, ["a.example", "b.example"]);
+    assert_eq!(config.log.format, LogFormat::Json);
+}
+
+#[test]
+fn variable_cannot_smuggle_in_other_keys() {
+    let problems = lines(from_env(&[("STATIOND__WEB__PORT", "1\n[log]\nlevel = \"trace\"")]));
+    assert_eq!(problems.len(), 1, "{problems:?}");
+}
+
+#[test]
+fn all_problems_are_told_at_once_with_key_reason_and_origin() {
+    let text = "
+        colour = 1
+        [station]
+        name = ''
+        [web]
+        prot = 80
+        port = 70000
+        bind = '0.0.0.0'
+        [log]
+        format = 'xml'
+        level = 'info,web=loud'
+        [wbe]
+        port = 1
+    ";
+    let env = [
+        ("STATIOND__JOURNAL__LIVE_RING", "x"),
+        ("STATIOND__WEB", "1"),
+        ("STATIOND__NO__SUCH", "1"),
+    ];
+    let env = env.map(|(name, value)| (name.to_owned(), value.to_owned()));
+    let problems = check::<Config>(Some(("my.toml", text)), env).unwrap_err();
+    let keys: Vec<&str> = problems.iter().map(|problem| problem.key.as_str()).collect();
+    let expected = [
+        "colour",
+        "log.format",
+        "wbe",
+        "web.port",
+        "web.prot",
+        "journal.live_ring",
+        "no.such",
+        "web",
+        "station.name",
+        "web.bind",
+        "log.level",
+    ];
+    assert_eq!(keys, expected, "{problems:#?}");
+    let of = |key: &str| problems.iter().find(|problem| problem.key == key).unwrap();
+    assert!(of("wbe").reason.contains("did you mean web?"), "{}", of("wbe"));
+    assert!(
+        of("web.prot").reason.contains("did you mean web.port?"),
+        "{}",
+        of("web.prot")
+    );
+    assert!(of("web.port").reason.contains("u16"), "{}", of("web.port"));
+    assert!(of("web.bind").reason.contains("loopback"), "{}", of("web.bind"));
+    assert_eq!(of("web.bind").origin, Origin::File("my.toml".to_owned()));
+    let variable = Origin::Env("STATIOND__JOURNAL__LIVE_RING".to_owned());
+    assert_eq!(of("journal.live_ring").origin, variable);
+}
+
+#[test]
+fn key_in_the_wrong_section_is_pointed_to_the_right_one() {
+    let problems = lines(from_file("port = 80"));
+    assert_eq!(problems, ["port: unknown key; did you mean web.port?"]);
+}
+
+#[test]
+fn value_where_a_section_belongs_is_told_so() {
+    let problems = lines(from_file("web = 8080"));
+    assert_eq!(problems, ["web: is a section: write [web] and its keys below"]);
+}
+
+#[test]
+fn broken_toml_is_one_problem_with_its_line() {
+    let problems = from_file("[web]\nport = = 1").unwrap_err();
+    assert_eq!(problems.len(), 1);
+    assert!(problems[0].reason.contains("line 2"), "{}", problems[0]);
+}
+
+#[test]
+fn out_of_range_value_of_the_environment_names_the_variable() {
+    let problems = from_env(&[("STATIOND__WEB__BIND", "192.168.0.1")]).unwrap_err();
+    assert_eq!(problems[0].origin, Origin::Env("STATIOND__WEB__BIND".to_owned()));
+}
+
+#[test]
+fn good_value_that_only_differs_in_case_of_variable_is_accepted() {
+    assert_eq!(from_env(&[("STATIOND__Web__Port", "99")]).unwrap().web.port, 99);
+}
+
+#[test]
+fn variables_of_others_are_left_alone() {
+    assert_eq!(
+        from_env(&[("STATIONDX", "1"), ("STATIOND_HOME", "/"), ("PATH", "/bin")]),
+        Ok(Config::default())
+    );
+}

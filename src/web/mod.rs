@@ -1,0 +1,251 @@
+//! The HTTP side of the station: page, API, live streams.
+//!
+//! [`WebActor`] owns the server while it lives; the listening socket belongs to the station and outlives it, so that a
+//! restart refuses no connection. Handlers read the journal on blocking threads and reach actors through the kernel only.
+//! Fails when: the server ends by itself. Bad requests are answered ([`problem`]), slow readers are cut off by the kernel.
+
+mod actors;
+mod events;
+mod feed;
+mod guard;
+mod health;
+mod openapi;
+mod page;
+mod paging;
+mod problem;
+mod repeater;
+mod signals;
+mod sse;
+mod ws;
+
+use std::fmt::Display;
+use std::io;
+use std::net::{SocketAddr, TcpListener};
+use std::sync::Arc;
+use std::time::Duration;
+
+use actix::{Actor, ActorContext, ActorFutureExt, AsyncContext, Context, Running, WrapFuture};
+use actix_web::dev::{Server, ServerHandle};
+use actix_web::middleware::{DefaultHeaders, from_fn};
+use actix_web::web::{Data, ServiceConfig};
+use actix_web::{App, HttpServer};
+use journal::Journal;
+use kernel::{ChildEnv, ChildSpec, StartError, Supervision};
+use socket2::{Domain, Protocol, Socket, Type};
+use tokio::sync::{OwnedSemaphorePermit, Semaphore, SetOnce, watch};
+
+use self::guard::Hosts;
+use self::problem::{Kind, Problem};
+use crate::config::WebConfig;
+use crate::health::HealthLog;
+
+/// The kernel cuts off a peer that takes no data for this long, in which case nothing of ours would run to notice.
+const STALLED_PEER_LIMIT: Duration = Duration::from_secs(60);
+
+/// Connections that may wait to be accepted, for instance while the server restarts.
+const BACKLOG: i32 = 256;
+
+/// HTTP threads. A station has a handful of viewers.
+const WORKERS: usize = 2;
+
+/// Connections a worker serves at a time.
+const MAX_CONNECTIONS: usize = 512;
+
+/// Threads a worker may use to read the journal.
+const BLOCKING_THREADS: usize = 4;
+
+/// WebSocket and SSE sessions at a time.
+const MAX_SESSIONS: usize = 256;
+
+/// How long a stopping server waits for answers under way, in seconds.
+const DRAIN_S: u64 = 2;
+
+/// How long a client may take to send its request head.
+const REQUEST_HEAD_LIMIT: Duration = Duration::from_secs(10);
+
+/// What every handler knows.
+#[derive(Clone)]
+pub(crate) struct Api {
+    /// Name of the station.
+    pub(crate) station: Arc<str>,
+    /// Whether the calls are invented.
+    pub(crate) demo: bool,
+    pub(crate) journal: Journal,
+    /// Set once the tree is launched, which is a moment after its first children start.
+    pub(crate) supervision: Arc<SetOnce<Supervision>>,
+    pub(crate) health: HealthLog,
+    sessions: Arc<Semaphore>,
+    closing: watch::Receiver<bool>,
+}
+
+impl Api {
+    fn supervision(&self) -> Result<&Supervision, Problem> {
+        let booting = || Problem::unavailable("the station is starting");
+        self.supervision.get().ok_or_else(booting)
+    }
+
+    /// Room for one live session.
+    fn take_seat(&self) -> Result<OwnedSemaphorePermit, Problem> {
+        let full = |_| Problem::new(Kind::TooManySessions, format!("{MAX_SESSIONS} sessions are open"));
+        Arc::clone(&self.sessions).try_acquire_owned().map_err(full)
+    }
+
+    /// Resolves when the server stops; live sessions end then.
+    fn closing(&self) -> impl Future<Output = ()> + 'static {
+        let mut closing = self.closing.clone();
+        async move {
+            // An error means that the server is gone altogether.
+            let _stopping_or_gone = closing.wait_for(|closing| *closing).await.is_ok();
+        }
+    }
+}
+
+/// What the server needs beyond its configuration.
+pub(crate) struct Parts {
+    pub(crate) station: Arc<str>,
+    pub(crate) demo: bool,
+    pub(crate) journal: Journal,
+    pub(crate) supervision: Arc<SetOnce<Supervision>>,
+    pub(crate) health: HealthLog,
+}
+
+/// Opens the socket that all incarnations of the server share.
+///
+/// # Errors
+/// When the address is in use or not ours.
+pub(crate) fn listen(address: SocketAddr) -> io::Result<TcpListener> {
+    let socket = Socket::new(Domain::for_address(address), Type::STREAM, Some(Protocol::TCP))?;
+    socket.set_reuse_address(true)?;
+    // Accepted sockets inherit it.
+    socket.set_tcp_user_timeout(Some(STALLED_PEER_LIMIT))?;
+    socket.bind(&address.into())?;
+    socket.listen(BACKLOG)?;
+    Ok(socket.into())
+}
+
+/// The supervised HTTP server.
+pub(crate) fn child(config: &WebConfig, listener: TcpListener, parts: Parts) -> ChildSpec<WebActor> {
+    let hosts = Hosts::new(&config.allowed_hosts);
+    ChildSpec::new("web", move |env| {
+        let listener = listener
+            .try_clone()
+            .map_err(|error| StartError::Failed(error.to_string()))?;
+        let closing = watch::Sender::new(false);
+        let api = Api {
+            station: Arc::clone(&parts.station),
+            demo: parts.demo,
+            journal: parts.journal.clone(),
+            supervision: Arc::clone(&parts.supervision),
+            health: parts.health.clone(),
+            sessions: Arc::new(Semaphore::new(MAX_SESSIONS)),
+            closing: closing.subscribe(),
+        };
+        let server = serve(listener, api, hosts.clone()).map_err(|error| StartError::Failed(error.to_string()))?;
+        Ok(WebActor {
+            env,
+            handle: server.handle(),
+            server: Some(server),
+            closing,
+        })
+    })
+}
+
+fn serve(listener: TcpListener, api: Api, hosts: Hosts) -> io::Result<Server> {
+    let app = move || {
+        App::new()
+            .app_data(Data::new(api.clone()))
+            .app_data(Data::new(hosts.clone()))
+            .configure(routes)
+            .wrap(from_fn(guard::refuse_foreigners))
+            .wrap(from_fn(problem::document_errors))
+            .wrap(own_frames_only())
+    };
+    let server = HttpServer::new(app)
+        .workers(WORKERS)
+        .max_connections(MAX_CONNECTIONS)
+        .worker_max_blocking_threads(BLOCKING_THREADS)
+        .client_request_timeout(REQUEST_HEAD_LIMIT)
+        .shutdown_timeout(DRAIN_S)
+        .disable_signals()
+        .listen(listener)?;
+    Ok(server.run())
+}
+
+/// No site may show our pages in a frame and have its visitors press our buttons.
+fn own_frames_only() -> DefaultHeaders {
+    DefaultHeaders::new()
+        .add(("X-Frame-Options", "DENY"))
+        .add(("X-Content-Type-Options", "nosniff"))
+}
+
+/// Every path of the service.
+fn routes(config: &mut ServiceConfig) {
+    config
+        .app_data(problem::query_config())
+        .app_data(problem::path_config())
+        .app_data(problem::body_config());
+    for section in [
+        page::routes,
+        health::routes,
+        repeater::routes,
+        events::routes,
+        signals::routes,
+        actors::routes,
+        ws::routes,
+        sse::routes,
+        openapi::routes,
+    ] {
+        config.configure(section);
+    }
+}
+
+/// Runs a read that blocks, off the HTTP threads.
+async fn blocking<T, E>(read: impl FnOnce() -> Result<T, E> + Send + 'static) -> Result<T, Problem>
+where
+    T: Send + 'static,
+    E: Display + Send + 'static,
+{
+    match actix_web::web::block(read).await {
+        Ok(Ok(answer)) => Ok(answer),
+        Ok(Err(error)) => Err(Problem::unavailable(error)),
+        Err(error) => Err(Problem::unavailable(error)),
+    }
+}
+
+/// Owns the running server.
+pub(crate) struct WebActor {
+    env: ChildEnv,
+    /// Until `started` gives it to the context.
+    server: Option<Server>,
+    handle: ServerHandle,
+    closing: watch::Sender<bool>,
+}
+
+impl Actor for WebActor {
+    type Context = Context<WebActor>;
+
+    fn started(&mut self, ctx: &mut Context<WebActor>) {
+        let Some(server) = self.server.take() else {
+            return;
+        };
+        ctx.spawn(server.into_actor(self).map(|ended, web, ctx| {
+            if !*web.closing.borrow() {
+                web.env
+                    .fail(ended.map_or_else(|error| error.to_string(), |()| "the server ended".to_owned()));
+            }
+            ctx.stop();
+        }));
+    }
+
+    /// Asked to stop: answers under way are finished first, live sessions are told to leave. The server's end stops the actor.
+    fn stopping(&mut self, ctx: &mut Context<WebActor>) -> Running {
+        if self.closing.send_replace(true) {
+            return Running::Stop;
+        }
+        let drained = self.handle.stop(true);
+        ctx.spawn(drained.into_actor(self).map(|(), _, ctx| ctx.stop()));
+        Running::Continue
+    }
+}
+
+kernel::answers_ping!(WebActor);

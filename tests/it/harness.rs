@@ -1,0 +1,328 @@
+//! A station of one's own for a test, and the questions that can be put to it.
+
+use std::fs::{self, File, OpenOptions};
+use std::io::{BufRead, BufReader, Write};
+use std::net::TcpStream;
+use std::path::{Path, PathBuf};
+use std::process::{Child, Command, ExitStatus, Stdio};
+use std::sync::mpsc::{self, Receiver};
+use std::thread;
+use std::time::{Duration, Instant};
+
+use model::Timestamp;
+use serde_json::{Value, json};
+use tempfile::TempDir;
+use tungstenite::{Message, WebSocket};
+
+/// How long anything in a test may take.
+pub(crate) const LIMIT: Duration = Duration::from_secs(20);
+
+/// The binary under test.
+pub(crate) fn stationd() -> Command {
+    let mut command = Command::new(env!("CARGO_BIN_EXE_stationd"));
+    for (name, _) in std::env::vars() {
+        if name.starts_with("STATIOND__") || name == "RUST_LOG" || name == "NOTIFY_SOCKET" {
+            command.env_remove(name);
+        }
+    }
+    command
+}
+
+/// A running station. Killed when dropped.
+pub(crate) struct Station {
+    process: Child,
+    pub(crate) address: String,
+    log: Receiver<String>,
+}
+
+impl Station {
+    /// Follows the logs of `stage`.
+    pub(crate) fn run(stage: &Stage) -> Station {
+        let mut command = stationd();
+        command.arg("run").arg("--config").arg(stage.config());
+        Station::start(command)
+    }
+
+    /// The same under a process manager that listens on `notify`.
+    pub(crate) fn run_under(stage: &Stage, notify: &Path) -> Station {
+        let mut command = stationd();
+        command.arg("run").arg("--config").arg(stage.config());
+        command.env("NOTIFY_SOCKET", notify).env("WATCHDOG_USEC", "100000");
+        Station::start(command)
+    }
+
+    pub(crate) fn demo() -> Station {
+        let mut command = stationd();
+        command.arg("demo");
+        Station::start(command)
+    }
+
+    fn start(mut command: Command) -> Station {
+        command
+            .env("STATIOND__WEB__PORT", "0")
+            .env("STATIOND__LOG__FORMAT", "json")
+            .stdin(Stdio::null())
+            .stdout(Stdio::null())
+            .stderr(Stdio::piped());
+        let mut process = command.spawn().expect("the binary starts");
+        let log = lines(process.stderr.take().expect("a pipe"));
+        let address = listening(&log);
+        Station { process, address, log }
+    }
+
+    pub(crate) fn url(&self, path: &str) -> String {
+        format!("http://{}{path}", self.address)
+    }
+
+    /// Status and body.
+    pub(crate) fn get(&self, path: &str) -> (u16, Value) {
+        answer(agent().get(self.url(path)).call())
+    }
+
+    pub(crate) fn post(&self, path: &str, body: &Value) -> (u16, Value) {
+        answer(agent().post(self.url(path)).send_json(body))
+    }
+
+    /// Asks until the answer satisfies.
+    pub(crate) fn wait_for(&self, path: &str, what: impl Fn(&Value) -> bool) -> Value {
+        let deadline = Instant::now() + LIMIT;
+        loop {
+            let (_, body) = self.get(path);
+            if what(&body) {
+                return body;
+            }
+            assert!(
+                Instant::now() < deadline,
+                "{path} still answers {body:#}\n{}",
+                self.said()
+            );
+            thread::park_timeout(Duration::from_millis(20));
+        }
+    }
+
+    /// All calls that the journal holds, oldest first.
+    pub(crate) fn calls(&self) -> Vec<Value> {
+        let mut calls = Vec::new();
+        let mut cursor = String::new();
+        loop {
+            let (_, page) = self.get(&format!("/api/v1/repeater/calls?limit=1000{cursor}"));
+            calls.extend(page["items"].as_array().expect("calls").iter().cloned());
+            match page["next"].as_str() {
+                Some(next) => cursor = format!("&cursor={next}"),
+                None => break,
+            }
+        }
+        calls.reverse();
+        calls
+    }
+
+    pub(crate) fn socket(&self, subscribe: &Value) -> Socket {
+        Socket::open(self, subscribe)
+    }
+
+    /// Memory that it holds now.
+    pub(crate) fn resident_kb(&self) -> u64 {
+        let status = fs::read_to_string(format!("/proc/{}/status", self.process.id())).expect("a process");
+        let line = status
+            .lines()
+            .find_map(|line| line.strip_prefix("VmRSS:"))
+            .expect("its size");
+        line.trim().trim_end_matches(" kB").parse().expect("a number")
+    }
+
+    pub(crate) fn signal(&self, name: &str) {
+        let sent = Command::new("kill")
+            .arg(name)
+            .arg(self.process.id().to_string())
+            .status();
+        assert!(sent.expect("kill runs").success());
+    }
+
+    pub(crate) fn wait_end(&mut self) -> ExitStatus {
+        let deadline = Instant::now() + LIMIT;
+        loop {
+            if let Some(status) = self.process.try_wait().expect("own child") {
+                return status;
+            }
+            assert!(Instant::now() < deadline, "the station does not end\n{}", self.said());
+            thread::park_timeout(Duration::from_millis(5));
+        }
+    }
+
+    /// What it logged since last asked.
+    pub(crate) fn said(&self) -> String {
+        self.log.try_iter().collect::<Vec<_>>().join("\n")
+    }
+}
+
+impl Drop for Station {
+    fn drop(&mut self) {
+        let killed = self.process.kill();
+        let waited = self.process.wait();
+        assert!(killed.is_ok() && waited.is_ok() || thread::panicking());
+    }
+}
+
+fn lines(stream: impl std::io::Read + Send + 'static) -> Receiver<String> {
+    let (lines, received) = mpsc::channel();
+    thread::spawn(move || {
+        for line in BufReader::new(stream).lines().map_while(Result::ok) {
+            if lines.send(line).is_err() {
+                return;
+            }
+        }
+    });
+    received
+}
+
+/// The address in the line that says that the station is up.
+fn listening(log: &Receiver<String>) -> String {
+    let deadline = Instant::now() + LIMIT;
+    let mut heard = Vec::new();
+    while let Ok(line) = log.recv_timeout(deadline.saturating_duration_since(Instant::now())) {
+        let entry: Value = serde_json::from_str(&line).unwrap_or_default();
+        if entry["message"] == "listening" {
+            return entry["address"].as_str().expect("an address").to_owned();
+        }
+        heard.push(line);
+    }
+    panic!("the station does not come up:\n{}", heard.join("\n"));
+}
+
+pub(crate) fn agent() -> ureq::Agent {
+    let config = ureq::Agent::config_builder()
+        .http_status_as_error(false)
+        .timeout_global(Some(LIMIT));
+    config.build().into()
+}
+
+fn answer(answer: Result<ureq::http::Response<ureq::Body>, ureq::Error>) -> (u16, Value) {
+    let mut answer = answer.expect("an answer");
+    let status = answer.status().as_u16();
+    let text = answer.body_mut().read_to_string().expect("a body");
+    let body = serde_json::from_str(&text).unwrap_or_else(|error| panic!("{error} in {text:?}"));
+    (status, body)
+}
+
+/// A live session.
+pub(crate) struct Socket(WebSocket<TcpStream>);
+
+impl Socket {
+    fn open(station: &Station, subscribe: &Value) -> Socket {
+        let stream = TcpStream::connect(&station.address).expect("connected");
+        stream.set_read_timeout(Some(LIMIT)).expect("a limit");
+        let url = format!("ws://{}/ws", station.address);
+        let (socket, _) = tungstenite::client(url, stream).expect("a WebSocket");
+        let mut socket = Socket(socket);
+        socket.send(&subscribe.to_string());
+        socket
+    }
+
+    pub(crate) fn send(&mut self, text: &str) {
+        self.0.send(Message::text(text)).expect("sent");
+    }
+
+    /// The next frame; pings are answered on the way.
+    pub(crate) fn next(&mut self) -> Value {
+        self.next_or_close().expect("the session is open")
+    }
+
+    /// `None` once the service closes the session.
+    pub(crate) fn next_or_close(&mut self) -> Option<Value> {
+        let deadline = Instant::now() + LIMIT;
+        while Instant::now() < deadline {
+            match self.0.read() {
+                Ok(Message::Text(text)) => return Some(serde_json::from_str(&text).expect("JSON")),
+                Ok(Message::Close(_)) | Err(tungstenite::Error::ConnectionClosed) => return None,
+                Ok(_) => {}
+                Err(error) => panic!("session: {error}"),
+            }
+        }
+        panic!("the session says nothing");
+    }
+
+    /// Reads on to an event of this type.
+    pub(crate) fn event(&mut self, event_type: &str) -> Value {
+        loop {
+            let frame = self.next();
+            if frame["event"]["type"] == event_type {
+                return frame["event"].clone();
+            }
+        }
+    }
+}
+
+/// A directory with configuration, journal and logs.
+pub(crate) struct Stage {
+    directory: TempDir,
+}
+
+impl Stage {
+    pub(crate) fn new() -> Stage {
+        let stage = Stage {
+            directory: TempDir::new().expect("a directory"),
+        };
+        fs::create_dir(stage.logs()).expect("a log directory");
+        let config = format!(
+            "[journal]\npath = {:?}\nsynchronous = \"normal\"\n[repeater]\nlog_directory = {:?}\nfile_root = \"MMDVM\"\n",
+            stage.path("journal.db"),
+            stage.logs(),
+        );
+        fs::write(stage.config(), config).expect("a configuration");
+        stage
+    }
+
+    pub(crate) fn path(&self, name: &str) -> PathBuf {
+        self.directory.path().join(name)
+    }
+
+    pub(crate) fn config(&self) -> PathBuf {
+        self.path("stationd.toml")
+    }
+
+    fn logs(&self) -> PathBuf {
+        self.path("log")
+    }
+
+    /// The log of today, opened for appending as the host does.
+    pub(crate) fn log(&self) -> Log {
+        let (year, month, day) = Timestamp::now().utc_date();
+        let path = self.logs().join(format!("MMDVM-{year:04}-{month:02}-{day:02}.log"));
+        Log::open(&path)
+    }
+}
+
+/// A log that a test writes.
+pub(crate) struct Log(File);
+
+impl Log {
+    fn open(path: &Path) -> Log {
+        Log(OpenOptions::new().create(true).append(true).open(path).expect("a log"))
+    }
+
+    pub(crate) fn line(&mut self, text: &str) {
+        let stamp = Timestamp::now().to_string();
+        let stamp = stamp.trim_end_matches('Z').replace('T', " ");
+        writeln!(self.0, "M: {stamp} {text}").expect("written");
+    }
+
+    /// A line without level and time.
+    pub(crate) fn raw(&mut self, text: &str) {
+        writeln!(self.0, "{text}").expect("written");
+    }
+
+    /// One whole call.
+    pub(crate) fn call(&mut self, callsign: &str) {
+        self.line(&format!(
+            "DMR Slot 2, received network voice header from {callsign} to TG 9"
+        ));
+        self.line(&format!(
+            "DMR Slot 2, received network end of voice transmission from {callsign} to TG 9, 1.2 seconds, 0% packet loss, BER: 0.0%"
+        ));
+    }
+}
+
+/// A subscription to the repeater from here on.
+pub(crate) fn repeater() -> Value {
+    json!({ "subscribe": ["repeater.*"] })
+}

@@ -1,0 +1,18 @@
+//! Whole-service tests: the real binary, real files, real sockets on the loopback. Each test runs its own station.
+
+#[cfg(test)]
+mod actors;
+#[cfg(test)]
+mod architecture;
+#[cfg(test)]
+mod cli;
+#[cfg(test)]
+mod demo;
+#[cfg(test)]
+mod follow;
+#[cfg(test)]
+mod harness;
+#[cfg(test)]
+mod problems;
+#[cfg(test)]
+mod shutdown;

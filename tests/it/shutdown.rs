@@ -1,0 +1,61 @@
+//! How a station ends.
+
+use std::os::unix::net::UnixDatagram;
+use std::time::{Duration, Instant};
+
+use crate::harness::{LIMIT, Stage, Station, repeater};
+
+#[test]
+fn terminated_station_ends_in_order_within_ten_seconds() {
+    for signal in ["-TERM", "-INT"] {
+        let stage = Stage::new();
+        let mut station = Station::run(&stage);
+        let mut socket = station.socket(&repeater());
+        assert!(socket.next()["snapshot"].is_object());
+        let begun = Instant::now();
+        station.signal(signal);
+        while socket.next_or_close().is_some() {}
+        let status = station.wait_end();
+        assert!(begun.elapsed() < Duration::from_secs(10), "{:?}", begun.elapsed());
+        assert_eq!(status.code(), Some(0), "{}", station.said());
+    }
+}
+
+#[test]
+fn second_station_on_the_same_port_fails_with_the_reason() {
+    let stage = Stage::new();
+    let station = Station::run(&stage);
+    let port = station.address.rsplit(':').next().unwrap();
+    let other = Stage::new();
+    let output = crate::harness::stationd()
+        .arg("run")
+        .arg("--config")
+        .arg(other.config())
+        .env("STATIOND__WEB__PORT", port)
+        .output()
+        .unwrap();
+    assert_eq!(output.status.code(), Some(1));
+    let said = String::from_utf8_lossy(&output.stderr);
+    assert!(said.contains("in use") && said.contains(port), "{said}");
+}
+
+#[test]
+fn process_manager_is_told_ready_alive_and_stopping() {
+    let stage = Stage::new();
+    let path = stage.path("notify");
+    let manager = UnixDatagram::bind(&path).unwrap();
+    manager.set_read_timeout(Some(LIMIT)).unwrap();
+    let hear = || {
+        let mut buffer = [0; 256];
+        let count = manager.recv(&mut buffer).unwrap();
+        String::from_utf8_lossy(&buffer[..count]).trim().to_owned()
+    };
+    let mut station = Station::run_under(&stage, &path);
+    let mut heard = Vec::new();
+    while !(heard.contains(&"READY=1".to_owned()) && heard.last().is_some_and(|last| last == "WATCHDOG=1")) {
+        heard.push(hear());
+    }
+    station.signal("-TERM");
+    while hear() != "STOPPING=1" {}
+    assert!(station.wait_end().success());
+}
