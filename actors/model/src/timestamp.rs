@@ -242,7 +242,9 @@ mod tests {
 
         #[test]
         fn timestamp_parser_never_panics(text in ".{0,40}") {
-            let _ = text.parse::<Timestamp>().is_ok();
+            if let Ok(at) = text.parse::<Timestamp>() {
+                prop_assert_eq!(at.to_string().parse::<Timestamp>(), Ok(at));
+            }
         }
     }
 }

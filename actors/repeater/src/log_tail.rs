@@ -273,3 +273,59 @@ impl Watch {
         self.change.notified().await;
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use std::fs;
+    use std::io::Write;
+
+    use tempfile::TempDir;
+    use tokio::time::timeout;
+
+    use super::*;
+
+    /// Long enough for a notification, if there were one.
+    const MOMENT: Duration = Duration::from_millis(50);
+    const LIMIT: Duration = Duration::from_secs(10);
+
+    /// Waits until nothing more is told.
+    async fn quiet(watch: &Watch) {
+        while timeout(MOMENT, watch.changed()).await.is_ok() {}
+    }
+
+    #[tokio::test]
+    async fn looking_at_the_log_is_no_change_of_it() {
+        let directory = TempDir::new().unwrap();
+        let path = directory.path().join("MMDVM-2026-11-21.log");
+        let mut log = fs::File::create(&path).unwrap();
+        let mut watch = Watch::new(directory.path());
+        watch.renew();
+        quiet(&watch).await;
+
+        assert_eq!(fs::read_dir(directory.path()).unwrap().count(), 1);
+        assert!(fs::read(&path).unwrap().is_empty());
+        assert!(
+            timeout(MOMENT, watch.changed()).await.is_err(),
+            "reading was taken for a change"
+        );
+
+        log.write_all(b"M: ").unwrap();
+        timeout(LIMIT, watch.changed()).await.unwrap();
+    }
+
+    #[tokio::test]
+    async fn directory_that_was_made_anew_is_watched_again() {
+        let directory = TempDir::new().unwrap();
+        let logs = directory.path().join("log");
+        fs::create_dir(&logs).unwrap();
+        let mut watch = Watch::new(&logs);
+        watch.renew();
+        // The old directory lives on under another name, so that its number is not given away again.
+        fs::rename(&logs, directory.path().join("old")).unwrap();
+        fs::create_dir(&logs).unwrap();
+        watch.renew();
+        quiet(&watch).await;
+        fs::write(logs.join("MMDVM-2026-11-21.log"), "M: ").unwrap();
+        timeout(LIMIT, watch.changed()).await.unwrap();
+    }
+}

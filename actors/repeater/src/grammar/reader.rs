@@ -28,9 +28,8 @@ const OUT_OF_ORDER: Duration = Duration::from_secs(5);
 const CLOCK_SET_BACK: Duration = Duration::from_secs(3600);
 
 /// Why a line is no record.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
-#[serde(rename_all = "snake_case")]
-pub enum Unrecognised {
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Unrecognised {
     /// Nothing in it.
     Empty,
     /// NUL bytes, as a file system leaves them after power loss.

@@ -29,7 +29,7 @@ const END_AFTER_IDLE: Duration = Duration::from_secs(3);
 const END_AFTER_TALK_TIME: Duration = Duration::from_secs(60);
 /// How much an end may disagree with the time that a call was closed, to be known as that call's late end.
 const LATE_END: Duration = Duration::from_secs(1);
-/// What a channel's prefix of a DG-ID destination is.
+/// What System Fusion destinations begin with that are a DG-ID.
 const DG_ID: &str = "DG-ID ";
 
 /// A call that runs, or whose end is awaited. `qso` is what would be told if it closed now.
@@ -43,11 +43,13 @@ struct OpenCall {
     deadline: Option<Tick>,
 }
 
-/// A call that closed without its end line, which may still come.
+/// The newest call of a channel that is over, for end lines that come late or twice.
 #[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
-struct Unfinished {
+struct Closed {
     channel: Channel,
     ended_at: Timestamp,
+    /// Its end line has come.
+    had_end: bool,
 }
 
 /// The calls that are open. **Invariant:** one a channel, so that there are never more than channels.
@@ -55,7 +57,7 @@ struct Unfinished {
 pub(super) struct Calls {
     /// In the order in which they began.
     open: Vec<OpenCall>,
-    unfinished: Vec<Unfinished>,
+    closed: Vec<Closed>,
 }
 
 impl Calls {
@@ -117,6 +119,7 @@ impl Calls {
             Ending::Lost => EndReason::Lost,
             Ending::Watchdog => EndReason::Watchdog,
         };
+        self.remember(end.channel, at, true);
         out.push(Emitted::new(at, RepeaterEvent::QsoEnded(qso)));
     }
 
@@ -204,7 +207,7 @@ impl Calls {
         let old = &mut call.qso;
         let fits = |old: &Option<String>, new: &Option<String>| old.is_none() || old == new;
         let unknown = old.callsign.is_none() || old.destination.is_none();
-        let running = old.end_reason == EndReason::Open && old.kind == new.kind && new.kind == CallKind::Voice;
+        let running = call.channel.mode == Mode::Ysf && old.end_reason == EndReason::Open;
         if !(unknown && running && fits(&old.callsign, &new.callsign) && fits(&old.destination, &new.destination)) {
             return false;
         }
@@ -224,24 +227,29 @@ impl Calls {
 
     /// Closes a call without its end line, and remembers that this line may still come.
     fn close(&mut self, call: OpenCall, at: Timestamp, out: &mut Vec<Emitted>) {
-        self.unfinished.retain(|unfinished| unfinished.channel != call.channel);
-        self.unfinished.push(Unfinished {
-            channel: call.channel,
-            ended_at: call.qso.ended_at.unwrap_or(at),
-        });
+        self.remember(call.channel, call.qso.ended_at.unwrap_or(at), false);
         out.push(Emitted::new(at, RepeaterEvent::QsoEnded(call.qso)));
     }
 
-    /// Whether an end line belongs to a call that closed without one: then it began before that call was closed.
-    fn is_late(&mut self, at: Timestamp, end: &End<'_>) -> bool {
-        let Some(index) = self.unfinished.iter().position(|call| call.channel == end.channel) else {
+    fn remember(&mut self, channel: Channel, ended_at: Timestamp, had_end: bool) {
+        self.closed.retain(|closed| closed.channel != channel);
+        self.closed.push(Closed {
+            channel,
+            ended_at,
+            had_end,
+        });
+    }
+
+    /// Whether an end line belongs to the call that closed before: then it began before that call was over.
+    fn is_late(&self, at: Timestamp, end: &End<'_>) -> bool {
+        let Some(closed) = self.closed.iter().find(|closed| closed.channel == end.channel) else {
             return false;
         };
-        let closed = self.unfinished.swap_remove(index);
-        match end.figures.duration_ms {
-            Some(_) => started_at(at, end) <= closed.ended_at.plus(LATE_END),
+        match (end.figures.duration_ms, closed.had_end) {
+            (Some(_), false) => started_at(at, end) <= closed.ended_at.plus(LATE_END),
+            (Some(_), true) => at >= closed.ended_at && started_at(at, end).plus(LATE_END) < closed.ended_at,
             // Data ends print no length.
-            None => at.since(closed.ended_at) <= END_AFTER_TALK_TIME,
+            (None, had_end) => !had_end && at.since(closed.ended_at) <= END_AFTER_TALK_TIME,
         }
     }
 

@@ -288,7 +288,10 @@ async fn partial_line_waits_for_its_end() {
     let station = place.launch();
     let end = end("G4KLX", 1);
     let (head, tail) = end.split_at(70);
-    log.write_all((header("G4KLX", 0) + head).as_bytes()).unwrap();
+    let header = header("G4KLX", 0);
+    log.write_all(header.as_bytes()).unwrap();
+    station.progress(|progress| progress["offset"] == header.len()).await;
+    log.write_all(head.as_bytes()).unwrap();
     station
         .progress(|progress| progress["behind_bytes"] == head.len())
         .await;
@@ -298,6 +301,20 @@ async fn partial_line_waits_for_its_end() {
         (ended[0].callsign.as_deref(), ended[0].duration_s),
         (Some("G4KLX"), Some(1.2))
     );
+    station.shutdown().await;
+}
+
+#[tokio::test]
+async fn line_without_end_does_not_stop_the_reader() {
+    let place = Place::new();
+    let mut log = place.log(TODAY);
+    log.write_all(call("G4KLX", 0).as_bytes()).unwrap();
+    log.write_all(&vec![b'x'; 200_000]).unwrap();
+    let station = place.launch();
+    station.callers(1).await;
+    log.write_all(b"xxx\n").unwrap();
+    log.write_all(call("F4ABC", 9).as_bytes()).unwrap();
+    assert_eq!(station.callers(2).await, ["G4KLX", "F4ABC"]);
     station.shutdown().await;
 }
 

@@ -131,6 +131,15 @@ fn end_without_header_is_a_call_whose_start_was_missed() {
 }
 
 #[test]
+fn end_that_comes_twice_is_one_call() {
+    let wanted = ["G4KLX > 9: 00:00.000..00:05.200 end 5.2 s"];
+    assert_eq!(told(&[(0.0, NET_HEADER), (5.2, NET_END), (5.3, NET_END)]), wanted);
+    let next = "DMR Slot 2, received network end of voice transmission from F4ABC to TG 9, 3.0 seconds, 0% packet loss, BER: 0.0%";
+    let both = [wanted[0], "F4ABC > 9: 00:05.000..00:08.000 end 3 s"];
+    assert_eq!(told(&[(0.0, NET_HEADER), (5.2, NET_END), (8.0, next)]), both);
+}
+
+#[test]
 fn new_header_on_the_same_channel_replaces_the_call() {
     let next = "DMR Slot 2, received network voice header from F4ABC to TG 91";
     let wanted = [
