@@ -66,15 +66,27 @@ pub(crate) struct Health {
 
 /// Remembers since when things are as they are. Clones share the memory.
 #[derive(Clone, Debug)]
-pub(crate) struct HealthLog(Arc<Mutex<Health>>);
+pub(crate) struct HealthLog(Arc<Mutex<Memory>>);
+
+#[derive(Debug)]
+struct Memory {
+    /// As seen last.
+    health: Health,
+    /// The word that the diary has.
+    told: Word,
+}
 
 impl HealthLog {
     /// A station that has just begun counts as well.
     pub(crate) fn new(now: Timestamp) -> HealthLog {
-        HealthLog(Arc::new(Mutex::new(Health {
+        let health = Health {
             health: Word::Well,
             since: now,
             causes: Vec::new(),
+        };
+        HealthLog(Arc::new(Mutex::new(Memory {
+            health,
+            told: Word::Well,
         })))
     }
 
@@ -89,10 +101,15 @@ impl HealthLog {
 
     /// The health by what is found now.
     fn observe(&self, now: Timestamp, findings: Vec<Finding>) -> Health {
-        let mut last = self.0.lock();
-        let next = next(&last, now, findings);
-        last.clone_from(&next);
+        let mut memory = self.0.lock();
+        let next = next(&memory.health, now, findings);
+        memory.health.clone_from(&next);
         next
+    }
+
+    /// Whether the diary does not have this word yet; it is taken to have it from now on.
+    pub(crate) fn is_news(&self, word: Word) -> bool {
+        std::mem::replace(&mut self.0.lock().told, word) != word
     }
 }
 
@@ -227,6 +244,13 @@ mod tests {
         assert_eq!(health.causes[0].since, at(1));
         assert_eq!(health.causes[0].reason, "silent for 2 min");
         assert_eq!(health.since, at(1));
+    }
+
+    #[test]
+    fn word_is_news_to_the_diary_once() {
+        let log = HealthLog::new(at(0));
+        let words = [Word::Well, Word::Down, Word::Down, Word::Well];
+        assert_eq!(words.map(|word| log.is_news(word)), [false, true, false, true]);
     }
 
     #[test]

@@ -4,19 +4,19 @@
 //! in the kernel's bounded stream; what overflows there is counted and told as `changes_missed`.
 //! A diary line may be there twice after an append whose answer got lost; nothing is computed from it.
 
-use std::sync::Arc;
 use std::time::Duration;
 
 use actix::{Actor, ActorContext, ActorFutureExt, AsyncContext, Context, WrapFuture};
 use journal::{Append, AppendError, Journal};
-use kernel::{Change, ChildEnv, ChildPath, ChildSpec, ExitView, Supervision, TreeChange};
+use kernel::{Change, ChildEnv, ChildPath, ChildSpec, ExitView, TreeChange};
 use model::{EventData, NewEvent, Signal, Source, Timestamp};
 use serde::Serialize;
 use tokio::sync::broadcast::Receiver;
 use tokio::sync::broadcast::error::{RecvError, TryRecvError};
-use tokio::sync::{SetOnce, mpsc};
+use tokio::sync::mpsc;
 
-use crate::health::{Health, HealthLog, Word};
+use crate::health::Health;
+use crate::station::Shared;
 
 /// Most lines in one append.
 const BATCH: usize = 64;
@@ -126,29 +126,18 @@ impl Line {
     }
 }
 
-/// What the recorder needs to know; shared by its incarnations.
-#[derive(Clone)]
-pub(crate) struct Parts {
-    pub(crate) journal: Journal,
-    pub(crate) supervision: Arc<SetOnce<Supervision>>,
-    pub(crate) health: HealthLog,
-    pub(crate) demo: bool,
-}
-
 /// The child `recorder`.
-pub(crate) fn child(parts: Parts) -> ChildSpec<RecorderActor> {
+pub(crate) fn child(station: Shared) -> ChildSpec<RecorderActor> {
     ChildSpec::new("recorder", move |env| {
-        Ok(RecorderActor {
-            env,
-            parts: parts.clone(),
-        })
+        let station = station.clone();
+        Ok(RecorderActor { env, station })
     })
 }
 
 /// Writes the diary.
 pub(crate) struct RecorderActor {
     env: ChildEnv,
-    parts: Parts,
+    station: Shared,
 }
 
 impl Actor for RecorderActor {
@@ -158,23 +147,23 @@ impl Actor for RecorderActor {
         let (health_changes, health_lines) = mpsc::channel(HEALTH_QUEUE);
         let greeting = (self.env.incarnation() == 1).then_some(Line::Started {
             version: env!("CARGO_PKG_VERSION"),
-            demo: self.parts.demo,
+            demo: self.station.demo,
         });
-        let diary = keep_diary(self.parts.clone(), greeting, health_lines);
+        let diary = keep_diary(self.station.clone(), greeting, health_lines);
         ctx.spawn(diary.into_actor(self).map(|(), recorder, ctx| {
             recorder.env.fail("the stream of changes ended");
             ctx.stop();
         }));
-        ctx.spawn(watch_health(self.parts.clone(), health_changes).into_actor(self));
+        ctx.spawn(watch_health(self.station.clone(), health_changes).into_actor(self));
     }
 }
 
 kernel::answers_ping!(RecorderActor);
 
-async fn keep_diary(parts: Parts, greeting: Option<Line>, mut health: mpsc::Receiver<Line>) {
-    let mut changes = parts.supervision.wait().await.changes();
+async fn keep_diary(station: Shared, greeting: Option<Line>, mut health: mpsc::Receiver<Line>) {
+    let mut changes = station.supervision.wait().await.changes();
     if let Some(greeting) = greeting {
-        write(&parts.journal, vec![greeting]).await;
+        write(&station.journal, vec![greeting]).await;
     }
     loop {
         let lines = tokio::select! {
@@ -185,7 +174,7 @@ async fn keep_diary(parts: Parts, greeting: Option<Line>, mut health: mpsc::Rece
             },
             Some(line) = health.recv() => vec![line],
         };
-        write(&parts.journal, lines).await;
+        write(&station.journal, lines).await;
     }
 }
 
@@ -234,20 +223,19 @@ pub(crate) async fn say_stopping(journal: &Journal) {
 }
 
 /// Puts health onto the board whenever it changes, and into the diary when its word does.
-async fn watch_health(parts: Parts, changed: mpsc::Sender<Line>) {
-    let supervision = parts.supervision.wait().await;
+async fn watch_health(station: Shared, changed: mpsc::Sender<Line>) {
+    let supervision = station.supervision.wait().await;
     let _booted_or_overdue = tokio::time::timeout(BOOT_LIMIT, supervision.booted()).await.is_ok();
     let mut shown: Option<Health> = None;
     let mut tick = tokio::time::interval(LOOK_EVERY);
     loop {
         tick.tick().await;
-        let health = parts.health.look(supervision, &parts.journal);
+        let health = station.health.look(supervision, &station.journal);
         if shown.as_ref() == Some(&health) {
             continue;
         }
-        show(&parts.journal, &health);
-        let word = shown.as_ref().map_or(Word::Well, |shown| shown.health);
-        if word != health.health && changed.try_send(Line::HealthChanged(health.clone())).is_err() {
+        show(&station.journal, &health);
+        if station.health.is_news(health.health) && changed.try_send(Line::HealthChanged(health.clone())).is_err() {
             tracing::warn!("change of health not in the journal");
         }
         shown = Some(health);

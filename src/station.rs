@@ -3,9 +3,9 @@
 //! ```text
 //! root (one_for_one)
 //! ├─ journal       everything else waits for it
+//! ├─ simulator     demo only: the host that writes the log
 //! ├─ repeater      (rest_for_one) state-machine, parser, log-tail: consumers first
 //! ├─ recorder      the tree's own diary
-//! ├─ simulator     demo only: the host that writes the log
 //! └─ web           page and API
 //! ```
 //!
@@ -14,7 +14,9 @@
 //! Actors meet through the journal and through `ChildRef`s that are handed over here, never by looking each other up.
 
 use std::fmt;
+use std::fs::File;
 use std::net::SocketAddr;
+use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -35,11 +37,26 @@ pub(crate) struct Demo {
     pub(crate) host: ChildSpec<MmdvmHostActor>,
 }
 
+/// What the station's own actors know of it.
+#[derive(Clone)]
+pub(crate) struct Shared {
+    /// Its name, as the page shows it.
+    pub(crate) name: Arc<str>,
+    /// Whether the calls are invented.
+    pub(crate) demo: bool,
+    pub(crate) journal: Journal,
+    /// Set once the tree is launched, which is a moment after its first children start.
+    pub(crate) supervision: Arc<SetOnce<Supervision>>,
+    pub(crate) health: HealthLog,
+}
+
 /// A launched station.
 pub(crate) struct Station {
     supervision: Supervision,
     journal: Journal,
     address: SocketAddr,
+    /// Held for its drop.
+    _claim: File,
 }
 
 /// Opens the journal and the port, then launches the tree.
@@ -50,6 +67,7 @@ pub(crate) fn launch(config: &Config, demo: Option<Demo>) -> anyhow::Result<Stat
     let listener = web::listen(config.web.address())
         .with_context(|| format!("cannot listen on {} (web.bind, web.port)", config.web.address()))?;
     let address = listener.local_addr()?;
+    let claim = claim(&config.journal.path)?;
     let (journal, journal_child) = Journal::open(&config.journal, repeater::projections()).with_context(|| {
         format!(
             "cannot open the journal {} (journal.path)",
@@ -57,42 +75,48 @@ pub(crate) fn launch(config: &Config, demo: Option<Demo>) -> anyhow::Result<Stat
         )
     })?;
 
-    let supervision = Arc::new(SetOnce::new());
-    let health = HealthLog::new(Timestamp::now());
-    let recorder = recorder::child(recorder::Parts {
-        journal: journal.clone(),
-        supervision: Arc::clone(&supervision),
-        health: health.clone(),
+    let shared = Shared {
+        name: config.station.name.as_str().into(),
         demo: demo.is_some(),
-    });
-    let web = web::child(
-        &config.web,
-        listener,
-        web::Parts {
-            station: config.station.name.as_str().into(),
-            demo: demo.is_some(),
-            journal: journal.clone(),
-            supervision: Arc::clone(&supervision),
-            health,
-        },
-    );
-    let repeater = repeater::children(&config.repeater, &journal);
+        journal: journal.clone(),
+        supervision: Arc::new(SetOnce::new()),
+        health: HealthLog::new(Timestamp::now()),
+    };
+
     let simulator = demo.map(|demo| demo.host.on_exhausted(OnExhausted::Suspend));
+    let repeater = repeater::children(&config.repeater, &journal);
+    let recorder = recorder::child(shared.clone()).on_exhausted(OnExhausted::Suspend);
+    let web = web::child(&config.web, listener, shared.clone());
 
     let root = SupervisorSpec::new("root")
         .child(journal_child)
-        .child(repeater)
-        .child(recorder.on_exhausted(OnExhausted::Suspend))
         .children(simulator.map(Child::from))
+        .child(repeater)
+        .child(recorder)
         .child(web);
 
-    let launched = kernel::launch(root).context("cannot launch the actors")?;
-    supervision.set(launched.clone()).context("launched twice")?;
+    let supervision = kernel::launch(root).context("cannot launch the actors")?;
+    shared.supervision.set(supervision.clone()).context("launched twice")?;
     Ok(Station {
-        supervision: launched,
+        supervision,
         journal,
         address,
+        _claim: claim,
     })
+}
+
+/// Takes the journal for this process: two stations in one file would fence each other's appends for ever.
+/// The claim ends with the process, however it ends.
+fn claim(journal: &Path) -> anyhow::Result<File> {
+    let mut path = journal.as_os_str().to_owned();
+    path.push(".lock");
+    let path = Path::new(&path);
+    let file = File::create(path).with_context(|| format!("cannot create {} (journal.path)", path.display()))?;
+    file.try_lock().with_context(|| {
+        let journal = journal.display();
+        format!("the journal {journal} (journal.path) is in use: another station runs")
+    })?;
+    Ok(file)
 }
 
 impl Station {

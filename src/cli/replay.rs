@@ -175,12 +175,12 @@ fn end(reason: EndReason) -> &'static str {
     }
 }
 
-/// A bar on a terminal, nothing elsewhere.
+/// A bar on a terminal, unless the calls themselves run down that terminal.
 struct Progress(ProgressBar);
 
 impl Progress {
     fn new(files: &[PathBuf]) -> Progress {
-        if !io::stderr().is_terminal() {
+        if !io::stderr().is_terminal() || io::stdout().is_terminal() {
             return Progress(ProgressBar::hidden());
         }
         let sizes: Option<u64> = files.iter().map(|file| Some(file.metadata().ok()?.len())).sum();

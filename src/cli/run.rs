@@ -1,5 +1,6 @@
 //! `stationd run` and `stationd demo`: launch the tree, wait for its end or for a signal, end in order.
 
+use std::fs;
 use std::path::Path;
 use std::process::ExitCode;
 use std::time::Duration;
@@ -59,24 +60,24 @@ pub(super) fn demo(file: Option<&Path>) -> ExitCode {
     };
     with(config, |mut config| {
         let directory = TempDir::with_prefix("stationd-demo-").context("no temporary directory")?;
-        let demo = stage(&mut config, directory.path());
+        let demo = stage(&mut config, directory.path())?;
         serve(&config, Some(demo))
     })
 }
 
 /// Points the configuration to the stage and hires the host.
-fn stage(config: &mut Config, directory: &Path) -> Demo {
+fn stage(config: &mut Config, directory: &Path) -> anyhow::Result<Demo> {
     let logs = directory.join("log");
+    fs::create_dir(&logs)?;
     config.journal.path = directory.join("journal.db");
     config.repeater.log_directory.clone_from(&logs);
     DEMO_FILE_ROOT.clone_into(&mut config.repeater.file_root);
-    Demo {
-        host: mmdvm_host(MmdvmHostSettings {
-            directory: logs,
-            file_root: DEMO_FILE_ROOT.to_owned(),
-            seed: DEMO_SEED,
-        }),
-    }
+    let host = mmdvm_host(MmdvmHostSettings {
+        directory: logs,
+        file_root: DEMO_FILE_ROOT.to_owned(),
+        seed: DEMO_SEED,
+    });
+    Ok(Demo { host })
 }
 
 fn with(config: Result<Config, Vec<Problem>>, run: impl FnOnce(Config) -> anyhow::Result<End>) -> ExitCode {

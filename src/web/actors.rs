@@ -96,7 +96,7 @@ pub(crate) async fn post_request(
     if request.path.to_string() == SELF {
         return restart_self(&api, &supervision, request).await;
     }
-    match request.carry_out(&api.journal, &supervision).await {
+    match request.carry_out(&api.station.journal, &supervision).await {
         Ok(outcome) => Ok(HttpResponse::Ok().json(done(request, &outcome))),
         Err(error) => Err(refusal(&error)),
     }
@@ -108,7 +108,7 @@ async fn restart_self(api: &Api, supervision: &Supervision, request: Request) ->
         let detail = "stopping the server would leave no way to start it again; stop the service instead";
         return Err(Problem::new(Kind::Conflict, detail));
     }
-    request.note(&api.journal).await;
+    request.note(&api.station.journal).await;
     // The first poll hands the request to the supervisor; its end comes after the end of this answer.
     let _still_pending = request.perform(supervision).now_or_never().is_none();
     Ok(HttpResponse::Accepted().json(Done {

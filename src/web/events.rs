@@ -81,7 +81,7 @@ pub(crate) async fn list_events(api: Data<Api>, query: Query<EventsQuery>) -> Re
     let limit = limit(query.limit)?;
     let query = query.journal_query(limit);
     let order = query.order;
-    let journal = api.journal.clone();
+    let journal = api.station.journal.clone();
     let events = blocking(move || journal.events(&query)).await?;
     Ok(Json(Paged::new(events, limit, order, |event| event.seq)))
 }
@@ -99,7 +99,7 @@ pub(crate) async fn get_event(api: Data<Api>, seq: Path<u64>) -> Result<Json<Eve
         limit: 1,
         ..EventQuery::default()
     };
-    let journal = api.journal.clone();
+    let journal = api.station.journal.clone();
     let found = blocking(move || journal.events(&query)).await?;
     let event = found.into_iter().find(|event| event.seq == seq);
     event

@@ -118,13 +118,14 @@ pub(crate) struct Feed {
 impl Feed {
     /// Subscribes first and takes the snapshot then: what happens in between comes twice rather than not at all.
     pub(crate) fn open(api: &Api, wanted: Subscribe) -> Feed {
-        let head = api.journal.head();
+        let head = api.station.journal.head();
         // A position ahead of the journal was given by another journal (a new card, a restored backup): start afresh.
         let since = wanted.since.filter(|since| *since <= head).unwrap_or(head);
         let events = api
+            .station
             .journal
             .subscribe(Some(since), EventFilter::sources(wanted.subscribe.iter()));
-        let board = api.journal.signals();
+        let board = api.station.journal.signals();
         let signals = board.subscribe();
         let mut present = board.snapshot("*");
         present.retain(|signal| fits(&wanted.subscribe, signal));
@@ -132,8 +133,8 @@ impl Feed {
             at: Timestamp::now(),
             head,
             since,
-            station: Arc::clone(&api.station),
-            demo: api.demo,
+            station: Arc::clone(&api.station.name),
+            demo: api.station.demo,
             signals: present,
         };
         Feed {

@@ -8,7 +8,8 @@ use super::problem::Problem;
 use crate::health::{Health, Word};
 
 pub(super) fn routes(config: &mut ServiceConfig) {
-    config.service(resource("/api/v1/health").get(get_health));
+    // Many monitors only ask for the head.
+    config.service(resource("/api/v1/health").get(get_health).head(get_health));
 }
 
 /// Whether the station is well.
@@ -18,7 +19,7 @@ pub(super) fn routes(config: &mut ServiceConfig) {
 ))]
 pub(crate) async fn get_health(api: Data<Api>) -> Result<HttpResponse, Problem> {
     let supervision = api.supervision()?;
-    let health = api.health.look(supervision, &api.journal);
+    let health = api.station.health.look(supervision, &api.station.journal);
     let mut response = match health.health {
         Word::Well | Word::Degraded => HttpResponse::Ok(),
         Word::Down => HttpResponse::ServiceUnavailable(),

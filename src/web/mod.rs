@@ -29,15 +29,14 @@ use actix_web::dev::{Server, ServerHandle};
 use actix_web::middleware::{DefaultHeaders, from_fn};
 use actix_web::web::{Data, ServiceConfig};
 use actix_web::{App, HttpServer};
-use journal::Journal;
 use kernel::{ChildEnv, ChildSpec, StartError, Supervision};
 use socket2::{Domain, Protocol, Socket, Type};
-use tokio::sync::{OwnedSemaphorePermit, Semaphore, SetOnce, watch};
+use tokio::sync::{OwnedSemaphorePermit, Semaphore, watch};
 
 use self::guard::Hosts;
 use self::problem::{Kind, Problem};
 use crate::config::WebConfig;
-use crate::health::HealthLog;
+use crate::station::Shared;
 
 /// The kernel cuts off a peer that takes no data for this long, in which case nothing of ours would run to notice.
 const STALLED_PEER_LIMIT: Duration = Duration::from_secs(60);
@@ -66,14 +65,7 @@ const REQUEST_HEAD_LIMIT: Duration = Duration::from_secs(10);
 /// What every handler knows.
 #[derive(Clone)]
 pub(crate) struct Api {
-    /// Name of the station.
-    pub(crate) station: Arc<str>,
-    /// Whether the calls are invented.
-    pub(crate) demo: bool,
-    pub(crate) journal: Journal,
-    /// Set once the tree is launched, which is a moment after its first children start.
-    pub(crate) supervision: Arc<SetOnce<Supervision>>,
-    pub(crate) health: HealthLog,
+    station: Shared,
     sessions: Arc<Semaphore>,
     closing: watch::Receiver<bool>,
 }
@@ -81,7 +73,7 @@ pub(crate) struct Api {
 impl Api {
     fn supervision(&self) -> Result<&Supervision, Problem> {
         let booting = || Problem::unavailable("the station is starting");
-        self.supervision.get().ok_or_else(booting)
+        self.station.supervision.get().ok_or_else(booting)
     }
 
     /// Room for one live session.
@@ -100,15 +92,6 @@ impl Api {
     }
 }
 
-/// What the server needs beyond its configuration.
-pub(crate) struct Parts {
-    pub(crate) station: Arc<str>,
-    pub(crate) demo: bool,
-    pub(crate) journal: Journal,
-    pub(crate) supervision: Arc<SetOnce<Supervision>>,
-    pub(crate) health: HealthLog,
-}
-
 /// Opens the socket that all incarnations of the server share.
 ///
 /// # Errors
@@ -124,7 +107,7 @@ pub(crate) fn listen(address: SocketAddr) -> io::Result<TcpListener> {
 }
 
 /// The supervised HTTP server.
-pub(crate) fn child(config: &WebConfig, listener: TcpListener, parts: Parts) -> ChildSpec<WebActor> {
+pub(crate) fn child(config: &WebConfig, listener: TcpListener, station: Shared) -> ChildSpec<WebActor> {
     let hosts = Hosts::new(&config.allowed_hosts);
     ChildSpec::new("web", move |env| {
         let listener = listener
@@ -132,11 +115,7 @@ pub(crate) fn child(config: &WebConfig, listener: TcpListener, parts: Parts) -> 
             .map_err(|error| StartError::Failed(error.to_string()))?;
         let closing = watch::Sender::new(false);
         let api = Api {
-            station: Arc::clone(&parts.station),
-            demo: parts.demo,
-            journal: parts.journal.clone(),
-            supervision: Arc::clone(&parts.supervision),
-            health: parts.health.clone(),
+            station: station.clone(),
             sessions: Arc::new(Semaphore::new(MAX_SESSIONS)),
             closing: closing.subscribe(),
         };
@@ -249,3 +228,18 @@ impl Actor for WebActor {
 }
 
 kernel::answers_ping!(WebActor);
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use socket2::SockRef;
+
+    #[test]
+    fn accepted_socket_is_cut_off_by_the_kernel_when_its_peer_takes_nothing() {
+        let listener = listen(SocketAddr::from(([127, 0, 0, 1], 0))).unwrap();
+        let _peer = std::net::TcpStream::connect(listener.local_addr().unwrap()).unwrap();
+        let (accepted, _) = listener.accept().unwrap();
+        let limit = SockRef::from(&accepted).tcp_user_timeout().unwrap();
+        assert_eq!(limit, Some(STALLED_PEER_LIMIT));
+    }
+}

@@ -27,7 +27,7 @@ pub(super) fn routes(config: &mut ServiceConfig) {
     (status = 503, description = "Not known yet", body = Problem, content_type = "application/problem+json"),
 ))]
 pub(crate) async fn get_state(api: Data<Api>) -> Result<Json<RepeaterState>, Problem> {
-    let state = repeater::current_state(&api.journal);
+    let state = repeater::current_state(&api.station.journal);
     state
         .map(Json)
         .ok_or_else(|| Problem::unavailable("the repeater's state is not known yet"))
@@ -86,7 +86,7 @@ pub(crate) async fn list_calls(api: Data<Api>, asked: Query<CallsQuery>) -> Resu
         before,
         limit: limit.saturating_add(1),
     };
-    let journal = api.journal.clone();
+    let journal = api.station.journal.clone();
     let calls = blocking(move || journal.read(|connection| query::calls(connection, &query))).await?;
     Ok(Json(Paged::new(calls, limit, Order::NewestFirst, |call| call.seq)))
 }
@@ -99,7 +99,7 @@ pub(crate) async fn list_calls(api: Data<Api>, asked: Query<CallsQuery>) -> Resu
 ))]
 pub(crate) async fn get_call(api: Data<Api>, seq: Path<u64>) -> Result<Json<Call>, Problem> {
     let seq = Seq(seq.into_inner());
-    let journal = api.journal.clone();
+    let journal = api.station.journal.clone();
     let call = blocking(move || journal.read(|connection| query::call(connection, seq))).await?;
     call.map(Json)
         .ok_or_else(|| Problem::not_found(format_args!("call {seq}")))
@@ -121,7 +121,7 @@ pub(crate) struct HeardQuery {
 ))]
 pub(crate) async fn list_last_heard(api: Data<Api>, asked: Query<HeardQuery>) -> Result<Json<Paged<Heard>>, Problem> {
     let limit = limit(asked.limit)?;
-    let journal = api.journal.clone();
+    let journal = api.station.journal.clone();
     let items = blocking(move || journal.read(|connection| query::last_heard(connection, limit))).await?;
     Ok(Json(Paged { items, next: None }))
 }
@@ -131,7 +131,7 @@ pub(crate) async fn list_last_heard(api: Data<Api>, asked: Query<HeardQuery>) ->
     (status = 200, description = "The links", body = Paged<LinkStatus>),
 ))]
 pub(crate) async fn list_links(api: Data<Api>) -> Result<Json<Paged<LinkStatus>>, Problem> {
-    let journal = api.journal.clone();
+    let journal = api.station.journal.clone();
     let items = blocking(move || journal.read(query::links)).await?;
     Ok(Json(Paged { items, next: None }))
 }

@@ -29,7 +29,7 @@ pub(crate) struct SignalsQuery {
 ))]
 pub(crate) async fn list_signals(api: Data<Api>, asked: Query<SignalsQuery>) -> Json<Paged<Signal>> {
     let patterns = list(asked.source.as_deref().or(Some("*")));
-    let mut items = api.journal.signals().snapshot("*");
+    let mut items = api.station.journal.signals().snapshot("*");
     items.retain(|signal| patterns.iter().any(|pattern| signal.source.matches(pattern)));
     Json(Paged { items, next: None })
 }

@@ -33,6 +33,8 @@ pub(crate) struct Station {
     process: Child,
     pub(crate) address: String,
     log: Receiver<String>,
+    /// Where a demo sets up its stage; it is killed too fast to clear up.
+    _scratch: TempDir,
 }
 
 impl Station {
@@ -58,7 +60,9 @@ impl Station {
     }
 
     fn start(mut command: Command) -> Station {
+        let scratch = TempDir::new().expect("a directory");
         command
+            .env("TMPDIR", scratch.path())
             .env("STATIOND__WEB__PORT", "0")
             .env("STATIOND__LOG__FORMAT", "json")
             .stdin(Stdio::null())
@@ -67,7 +71,12 @@ impl Station {
         let mut process = command.spawn().expect("the binary starts");
         let log = lines(process.stderr.take().expect("a pipe"));
         let address = listening(&log);
-        Station { process, address, log }
+        Station {
+            process,
+            address,
+            log,
+            _scratch: scratch,
+        }
     }
 
     pub(crate) fn url(&self, path: &str) -> String {

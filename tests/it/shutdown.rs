@@ -3,7 +3,7 @@
 use std::os::unix::net::UnixDatagram;
 use std::time::{Duration, Instant};
 
-use crate::harness::{LIMIT, Stage, Station, repeater};
+use crate::harness::{LIMIT, Stage, Station, repeater, stationd};
 
 #[test]
 fn terminated_station_ends_in_order_within_ten_seconds() {
@@ -22,12 +22,47 @@ fn terminated_station_ends_in_order_within_ten_seconds() {
 }
 
 #[test]
+fn second_station_on_the_same_journal_fails_with_the_reason() {
+    let stage = Stage::new();
+    let station = Station::run(&stage);
+    let second = || {
+        let mut command = stationd();
+        command.arg("run").arg("--config").arg(stage.config());
+        command.env("STATIOND__WEB__PORT", "0").output().unwrap()
+    };
+    let output = second();
+    assert_eq!(output.status.code(), Some(1));
+    let said = String::from_utf8_lossy(&output.stderr);
+    assert!(said.contains("another station runs"), "{said}");
+    assert_eq!(station.get("/api/v1/health").0, 200);
+}
+
+#[test]
+fn station_whose_journal_cannot_be_opened_fails_with_its_path() {
+    let stage = Stage::new();
+    let output = stationd()
+        .arg("run")
+        .arg("--config")
+        .arg(stage.config())
+        .env("STATIOND__WEB__PORT", "0")
+        .env("STATIOND__JOURNAL__PATH", "/no/such/place.db")
+        .output()
+        .unwrap();
+    assert_eq!(output.status.code(), Some(1));
+    let said = String::from_utf8_lossy(&output.stderr);
+    assert!(
+        said.contains("/no/such/place.db") && said.contains("journal.path"),
+        "{said}"
+    );
+}
+
+#[test]
 fn second_station_on_the_same_port_fails_with_the_reason() {
     let stage = Stage::new();
     let station = Station::run(&stage);
     let port = station.address.rsplit(':').next().unwrap();
     let other = Stage::new();
-    let output = crate::harness::stationd()
+    let output = stationd()
         .arg("run")
         .arg("--config")
         .arg(other.config())

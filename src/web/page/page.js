@@ -132,6 +132,7 @@ function activeCall(call) {
     make("span", "about", sourceTag(call), ` · ${about(call)}`));
   item.dataset.source = call.source;
   item.dataset.since = call.started_at;
+  item.title = about(call);
   return item;
 }
 
@@ -269,7 +270,12 @@ function hearEvent(event) {
 
 function hearFrame(frame) {
   if (frame.snapshot) {
-    const { station, demo, at: now, since, signals } = frame.snapshot;
+    const { station, demo, at: now, head, since, signals } = frame.snapshot;
+    if (view.since !== null && head < view.since) {
+      // Another journal: what is on the page belongs to the one before.
+      location.reload();
+      return;
+    }
     say(at("station"), station);
     at("demo").hidden = !demo;
     view.skew = Date.parse(now) - Date.now();
