@@ -25,10 +25,12 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use actix::{Actor, ActorContext, ActorFutureExt, AsyncContext, Context, Running, WrapFuture};
-use actix_web::dev::{Server, ServerHandle};
-use actix_web::middleware::{DefaultHeaders, from_fn};
+use actix_web::body::MessageBody;
+use actix_web::dev::{Server, ServerHandle, ServiceRequest, ServiceResponse};
+use actix_web::http::Method;
+use actix_web::middleware::{DefaultHeaders, Next, from_fn};
 use actix_web::web::{Data, ServiceConfig};
-use actix_web::{App, HttpServer};
+use actix_web::{App, Error, HttpServer};
 use kernel::{ChildEnv, ChildSpec, StartError, Supervision};
 use socket2::{Domain, Protocol, Socket, Type};
 use tokio::sync::{OwnedSemaphorePermit, Semaphore, watch};
@@ -61,6 +63,9 @@ const DRAIN_S: u64 = 2;
 
 /// How long a client may take to send its request head.
 const REQUEST_HEAD_LIMIT: Duration = Duration::from_secs(10);
+
+/// Paths whose answers do not end by themselves.
+const STREAMS: [&str; 2] = ["/ws", "/stream"];
 
 /// What every handler knows.
 #[derive(Clone)]
@@ -135,6 +140,7 @@ fn serve(listener: TcpListener, api: Api, hosts: Hosts) -> io::Result<Server> {
             .app_data(Data::new(api.clone()))
             .app_data(Data::new(hosts.clone()))
             .configure(routes)
+            .wrap(from_fn(head_is_get))
             .wrap(from_fn(guard::refuse_foreigners))
             .wrap(from_fn(problem::document_errors))
             .wrap(own_frames_only())
@@ -148,6 +154,17 @@ fn serve(listener: TcpListener, api: Api, hosts: Hosts) -> io::Result<Server> {
         .disable_signals()
         .listen(listener)?;
     Ok(server.run())
+}
+
+/// Middleware: HEAD is GET, and the protocol layer leaves the body out. A stream has no end, so it has no HEAD.
+async fn head_is_get(
+    mut request: ServiceRequest,
+    next: Next<impl MessageBody + 'static>,
+) -> Result<ServiceResponse<impl MessageBody>, Error> {
+    if request.method() == Method::HEAD && !STREAMS.contains(&request.path()) {
+        request.head_mut().method = Method::GET;
+    }
+    next.call(request).await
 }
 
 /// No site may show our pages in a frame and have its visitors press our buttons.

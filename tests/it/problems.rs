@@ -126,3 +126,14 @@ fn line_noise_instead_of_http_does_not_disturb_the_others() {
     );
     assert_eq!(station.get("/api/v1/health").0, 200);
 }
+
+#[test]
+fn head_request_answers_like_get_without_a_body() {
+    let stage = Stage::new();
+    let station = Station::run(&stage);
+    for (path, status) in [("/", 200), ("/api/v1/health", 200), ("/nowhere", 404), ("/stream", 405)] {
+        let mut answer = agent().head(station.url(path)).call().expect("an answer");
+        assert_eq!(answer.status().as_u16(), status, "{path}");
+        assert_eq!(answer.body_mut().read_to_string().expect("no body"), "", "{path}");
+    }
+}

@@ -1,6 +1,7 @@
 //! What all supervisors of a tree share on the supervision thread: threads, watchdog, news.
 
 use std::cell::RefCell;
+use std::fmt;
 use std::rc::Rc;
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
@@ -75,7 +76,8 @@ impl Kernel {
 }
 
 fn log(node: &Node, incarnation: u64, change: &Change) {
-    let child = &node.path;
+    // The root's path is empty.
+    let child: &dyn fmt::Display = if node.path.is_root() { &node.id } else { &node.path };
     match change {
         Change::Starting => tracing::debug!(%child, incarnation, "starting"),
         Change::Up { after_ms } => tracing::info!(%child, incarnation, after_ms, "up"),
