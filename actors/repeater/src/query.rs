@@ -1,6 +1,6 @@
 //! Questions to the repeater's tables. Each takes a read connection of the journal and blocks.
 
-use model::repeater::{CallSource, Document, LinkStatus, Mode, Qso};
+use model::repeater::{CallSource, LinkStatus, Mode, Qso};
 use model::{Seq, Timestamp};
 use rusqlite::types::{Type, Value};
 use rusqlite::{Connection, OptionalExtension, Row, params_from_iter};
@@ -8,14 +8,25 @@ use serde::Serialize;
 use serde::de::DeserializeOwned;
 use utoipa::ToSchema;
 
+/// What tells the document of a call from others.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, ToSchema)]
+#[serde(rename_all = "lowercase")]
+pub enum CallType {
+    /// A call.
+    Qso,
+}
+
 /// A call that is over: the document that `stationd replay` prints, and its position.
 #[derive(Clone, Debug, PartialEq, Serialize, ToSchema)]
 pub struct Call {
+    /// What this document is.
+    #[serde(rename = "type")]
+    pub document_type: CallType,
     /// Position of its end in the journal: its name, and its place in the order of all calls.
     pub seq: Seq,
     /// The call.
     #[serde(flatten)]
-    pub document: Document,
+    pub qso: Qso,
 }
 
 /// A station, as it was heard last.
@@ -132,8 +143,9 @@ pub fn links(connection: &Connection) -> rusqlite::Result<Vec<LinkStatus>> {
 
 fn call_of(row: &Row<'_>) -> rusqlite::Result<Call> {
     Ok(Call {
+        document_type: CallType::Qso,
         seq: seq_of(row, 0)?,
-        document: Document::Qso(document(row, 1)?),
+        qso: document(row, 1)?,
     })
 }
 
