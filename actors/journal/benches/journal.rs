@@ -13,7 +13,9 @@ use criterion::{Criterion, Throughput, criterion_group, criterion_main};
 use kernel::{Supervision, SupervisorSpec, launch};
 use model::{NewEvent, Seq, Source, Timestamp};
 use serde_json::value::RawValue;
-use stationd_journal::{Append, CheckpointUpdate, Delivery, EventFilter, EventQuery, Journal, JournalConfig, Order};
+use stationd_journal::{
+    Append, CheckpointUpdate, Delivery, EventFilter, EventQuery, IntegrityCheck, Journal, JournalConfig, Order,
+};
 use tempfile::TempDir;
 use tokio::runtime::Runtime;
 
@@ -167,9 +169,47 @@ fn fan_out(criterion: &mut Criterion) {
     group.finish();
 }
 
+/// A journal of a million events, half a gigabyte, from the operating system's cache.
+fn million(criterion: &mut Criterion) {
+    let bench = bench();
+    bench
+        .runtime
+        .block_on(produce(&bench.journal, "p", &events(10_000), 100));
+    let place = bench._dir.path();
+    let copy = JournalConfig {
+        path: place.join("copy.db"),
+        ..JournalConfig::default()
+    };
+    bench.journal.backup(&copy.path).unwrap();
+    let mut group = criterion.benchmark_group("a million events");
+    group.sample_size(10);
+    group.bench_function("open after an orderly end", |bencher| {
+        bencher.iter(|| Journal::open(&copy, vec![]).unwrap());
+    });
+    group.bench_function("open and check every page", |bencher| {
+        bencher.iter(|| {
+            std::fs::write(place.join("copy.db-suspect"), "").unwrap();
+            let (journal, _) = Journal::open(&copy, vec![]).unwrap();
+            assert_eq!(journal.opened().check, IntegrityCheck::Whole);
+        });
+    });
+    group.bench_function("backup, checked", |bencher| {
+        let to = place.join("backup.db");
+        bencher.iter_custom(|rounds| {
+            let took = (0..rounds).map(|_| {
+                let report = bench.journal.backup(&to).unwrap();
+                std::fs::remove_file(&to).unwrap();
+                report.took
+            });
+            took.sum()
+        });
+    });
+    group.finish();
+}
+
 criterion_group! {
     name = journal;
     config = Criterion::default().warm_up_time(Duration::from_millis(500)).measurement_time(Duration::from_secs(3)).sample_size(20);
-    targets = appends, fan_out
+    targets = appends, fan_out, million
 }
 criterion_main!(journal);

@@ -5,7 +5,8 @@
 //! larger, so that throughput rises as the disk slows.
 //!
 //! Fails when: the store cannot be opened (start error), or on a bug (panic). A full, read-only or failing disk is a
-//! state, not a failure: every append is answered with it, the status says it, and the next append tries again.
+//! state, not a failure: every append is answered with it, the status says it, and the next append tries again. While
+//! nobody appends, the writer tries by itself; between commits, it takes the steps of retention.
 //!
 //! ```text
 //! mailbox drained, or group full ─▶ BEGIN ─ appends, each in a savepoint ─ COMMIT ─▶ answers, live ring
@@ -14,14 +15,15 @@
 
 use std::num::NonZeroUsize;
 use std::sync::Arc;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use actix::prelude::*;
 use kernel::{ChildEnv, ChildSpec, HangPolicy, PingPolicy, Placement, StartError};
+use model::Timestamp;
 use tokio::sync::oneshot;
 
 use crate::shared::Shared;
-use crate::store::{Lease, Projections, Store, Stored};
+use crate::store::{self, Lease, Projections, Store, Stored, Trim};
 use crate::{Append, AppendError, Appended, JournalConfig, JournalError};
 
 /// Appends that wait for the writer; further producers wait at the handle.
@@ -31,6 +33,16 @@ const GROUP_BYTES_MAX: usize = 4 * 1024 * 1024;
 /// How long one commit may take before the writer counts as hung: a card that is collecting garbage stalls for tens of
 /// seconds and then goes on; a successor could not write any sooner.
 const BUSY_LIMIT: Duration = Duration::from_secs(120);
+
+/// How often the writer looks after the file: retention, and whether a failing storage works again.
+const TEND_EVERY: Duration = Duration::from_secs(1);
+/// Pause between two steps of retention, for appends. Short enough that some 70,000 events leave in a second: more than
+/// a single producer brings.
+const TRIM_PAUSE: Duration = Duration::from_millis(5);
+/// How often at most retention is told by an event.
+const TELL_EVERY: Duration = Duration::from_secs(60 * 60);
+/// What a probe of a failing storage writes at least and at most, in bytes: about what it last refused.
+const PROBE_BYTES: (usize, usize) = (4096, 1024 * 1024);
 
 /// Store this append and answer after COMMIT.
 #[derive(Debug, Message)]
@@ -46,6 +58,10 @@ pub struct JournalActor {
     group: Vec<Append>,
     answers: Vec<Answer>,
     bytes: usize,
+    /// What to try while the storage fails.
+    probe: Option<u32>,
+    trimming: bool,
+    told: Option<Instant>,
 }
 
 impl JournalActor {
@@ -77,7 +93,11 @@ impl JournalActor {
             group: Vec::new(),
             answers: Vec::new(),
             bytes: 0,
+            probe: None,
+            trimming: false,
+            told: None,
         };
+        actor.shared.raise_floor(actor.store.floor()?);
         actor.announce_unheard()?;
         Ok(actor)
     }
@@ -100,23 +120,83 @@ impl JournalActor {
         if self.group.is_empty() {
             return;
         }
-        self.bytes = 0;
+        let bytes = std::mem::take(&mut self.bytes);
         let group = std::mem::take(&mut self.group);
         let answers = std::mem::take(&mut self.answers);
         match self.store.commit(group) {
             Ok(outcomes) => {
-                self.shared.note_commit();
+                self.recover();
                 for (answer, outcome) in answers.into_iter().zip(outcomes) {
                     reply(answer, outcome.map(|stored| self.announce(stored)));
                 }
             }
             Err(error) => {
                 let reason = error.to_string();
-                self.shared.note_failure(&reason);
+                self.fail(&error, bytes);
                 for answer in answers {
                     reply(answer, Err(AppendError::Storage(reason.clone())));
                 }
             }
+        }
+    }
+
+    /// Notes that the storage works.
+    fn recover(&mut self) {
+        self.probe = None;
+        self.shared.note_commit();
+    }
+
+    /// Notes that the storage fails. A damaged file does not heal: no probe of it means anything, the next start checks it.
+    fn fail(&mut self, error: &rusqlite::Error, bytes: usize) {
+        let (min, max) = PROBE_BYTES;
+        let probe = u32::try_from(bytes.clamp(min, max)).ok();
+        self.probe = probe.filter(|_| !store::is_damage(error));
+        if self.probe.is_none() {
+            self.store.suspect();
+        }
+        self.shared.note_failure(&error.to_string());
+    }
+
+    /// Looks after the file while nobody appends.
+    fn tend(&mut self, ctx: &mut Context<Self>) {
+        if let Some(bytes) = self.probe {
+            match self.store.probe(bytes) {
+                Ok(()) => self.recover(),
+                Err(error) => self.shared.note_failure(&error.to_string()),
+            }
+        } else if !self.trimming {
+            self.trim(ctx);
+        }
+    }
+
+    fn trim(&mut self, ctx: &mut Context<Self>) {
+        let trimmed = self.store.trim(Timestamp::now(), Instant::now());
+        self.trimming = matches!(trimmed, Ok(Some(Trim { more: true, .. })));
+        match trimmed {
+            Ok(None) => {}
+            Ok(Some(trim)) => {
+                self.shared.raise_floor(trim.floor);
+                if trim.more {
+                    ctx.run_later(TRIM_PAUSE, JournalActor::trim);
+                } else {
+                    self.tell_trimmed();
+                }
+            }
+            Err(error) => self.fail(&error, 0),
+        }
+    }
+
+    fn tell_trimmed(&mut self) {
+        if self.told.is_some_and(|told| told.elapsed() < TELL_EVERY) {
+            return;
+        }
+        match self.store.tell_trimmed() {
+            Ok(None) => {}
+            Ok(Some(stored)) => {
+                self.told = Some(Instant::now());
+                self.announce(stored);
+            }
+            Err(error) => self.fail(&error, 0),
         }
     }
 
@@ -128,6 +208,16 @@ impl JournalActor {
 
 impl Actor for JournalActor {
     type Context = Context<Self>;
+
+    fn started(&mut self, ctx: &mut Context<Self>) {
+        ctx.run_interval(TEND_EVERY, JournalActor::tend);
+    }
+
+    fn stopped(&mut self, _: &mut Context<Self>) {
+        if let Err(error) = self.store.settle() {
+            tracing::warn!(%error, "the write-ahead log stays");
+        }
+    }
 }
 
 kernel::answers_ping!(JournalActor);
@@ -161,7 +251,7 @@ fn reply(answer: Answer, outcome: Result<Appended, AppendError>) {
 #[cfg(test)]
 mod tests {
     use kernel::{SupervisorSpec, launch};
-    use model::{NewEvent, Seq, Source, Timestamp};
+    use model::{NewEvent, Seq, Source};
     use serde_json::value::to_raw_value;
 
     use super::*;

@@ -11,6 +11,13 @@ const LIVE_RING_MAX: usize = 65_536;
 /// Most read connections; each may hold its page cache.
 const READ_CONNECTIONS_MAX: u32 = 32;
 
+/// Longest `keep_days`: a hundred years.
+const KEEP_DAYS_MAX: u32 = 36_500;
+/// Smallest `keep_mb`: below it, the tables of the subsystems alone may fill the file.
+const KEEP_MB_MIN: u32 = 16;
+/// Largest `keep_mb`: 16 TiB.
+const KEEP_MB_MAX: u32 = 16 * 1024 * 1024;
+
 /// When a commit counts as done.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
@@ -42,6 +49,13 @@ pub struct JournalConfig {
     pub synchronous: Synchronous,
     /// Events a live subscriber may lag behind before it is told so and reads on from the file, 64..=65536.
     pub live_ring: usize,
+    /// Days that events are kept, 0 = for ever, at most 36500. Counted by the events' own times, as far as they can be
+    /// believed; what subsystems made of the events (calls, statistics) stays.
+    pub keep_days: u32,
+    /// Size of the database file beyond which the oldest events leave, in MiB, 0 = no limit, else 16..=16777216. The
+    /// write-ahead log beside it (some 8 MiB) and 4 MiB of free pages are not counted, the newest 1000 events stay in any
+    /// case, and a file of the first release keeps its size and uses it again.
+    pub keep_mb: u32,
     /// Connections for queries, opened when needed, 1..=32.
     pub read_connections: u32,
 }
@@ -52,6 +66,8 @@ impl Default for JournalConfig {
             path: PathBuf::from("stationd.db"),
             synchronous: Synchronous::default(),
             live_ring: 1024,
+            keep_days: 0,
+            keep_mb: 0,
             read_connections: 4,
         }
     }
@@ -78,6 +94,19 @@ impl JournalConfig {
             format!("must be {LIVE_RING_MIN} to {LIVE_RING_MAX}, not {}", self.live_ring),
         );
         check(
+            self.keep_days <= KEEP_DAYS_MAX,
+            "keep_days",
+            format!("must be 0 (for ever) to {KEEP_DAYS_MAX}, not {}", self.keep_days),
+        );
+        check(
+            self.keep_mb == 0 || (KEEP_MB_MIN..=KEEP_MB_MAX).contains(&self.keep_mb),
+            "keep_mb",
+            format!(
+                "must be 0 (no limit) or {KEEP_MB_MIN} to {KEEP_MB_MAX}, not {}",
+                self.keep_mb
+            ),
+        );
+        check(
             (1..=READ_CONNECTIONS_MAX).contains(&self.read_connections),
             "read_connections",
             format!("must be 1 to {READ_CONNECTIONS_MAX}, not {}", self.read_connections),
@@ -101,10 +130,12 @@ mod tests {
             path: PathBuf::from("/"),
             live_ring: 1,
             read_connections: 0,
+            keep_days: 36_501,
+            keep_mb: 15,
             ..JournalConfig::default()
         };
         let keys: Vec<_> = config.problems().into_iter().map(|(key, _)| key).collect();
-        assert_eq!(keys, ["path", "live_ring", "read_connections"]);
+        assert_eq!(keys, ["path", "live_ring", "keep_days", "keep_mb", "read_connections"]);
     }
 
     #[test]

@@ -1,7 +1,10 @@
 //! What can go wrong, told apart by what the caller should do next.
 
-use model::Seq;
+use std::path::Path;
+
 use thiserror::Error;
+
+use crate::store;
 
 /// The journal cannot be opened or read.
 #[derive(Debug, Error)]
@@ -42,22 +45,23 @@ pub enum JournalError {
         /// What SQLite said.
         source: rusqlite::Error,
     },
-    /// A projection cannot be filled from the events already there.
-    #[error("projection {name:?} refuses event {seq}: {reason}")]
-    CatchUp {
-        /// The projection.
-        name: &'static str,
-        /// The event.
-        seq: Seq,
-        /// What the projection said.
-        reason: String,
-    },
     /// Two projections share a name.
     #[error("two projections are named {0:?}")]
     DuplicateProjection(&'static str),
     /// The file contradicts itself.
     #[error("the journal is damaged: {0}")]
     Damaged(String),
+    /// A file could not be read, copied or renamed.
+    #[error("{path}: {source}")]
+    File {
+        /// The file.
+        path: String,
+        /// What the operating system said.
+        source: std::io::Error,
+    },
+    /// A backup never overwrites what is there.
+    #[error("{0} exists already")]
+    Exists(String),
     /// The writer before this one has not let go yet (it hangs in the disk).
     #[error("the previous writer still holds the journal")]
     WriterBusy,
@@ -67,6 +71,30 @@ pub enum JournalError {
     /// SQLite refused.
     #[error("sqlite: {0}")]
     Sqlite(#[from] rusqlite::Error),
+}
+
+impl JournalError {
+    /// Whether the file itself is to blame and may be set aside; what is merely foreign, newer or out of reach is not.
+    pub(crate) fn is_damage(&self) -> bool {
+        match self {
+            JournalError::Damaged(_) => true,
+            JournalError::Sqlite(source) | JournalError::MigrationFailed { source, .. } => store::is_damage(source),
+            JournalError::NotAJournal { .. }
+            | JournalError::NewerSchema { .. }
+            | JournalError::MigrationEdited { .. }
+            | JournalError::DuplicateProjection(_)
+            | JournalError::File { .. }
+            | JournalError::Exists(_)
+            | JournalError::WriterBusy
+            | JournalError::NoConnection(_) => false,
+        }
+    }
+
+    /// What the operating system said about a file.
+    pub(crate) fn file(path: &Path, source: std::io::Error) -> JournalError {
+        let path = path.display().to_string();
+        JournalError::File { path, source }
+    }
 }
 
 /// Nothing of the append is in the journal, unless the variant says otherwise.

@@ -1,6 +1,7 @@
 //! The handle that everybody holds: appends go to the writer, reads to the pool, subscriptions to the ring.
 
 use std::fmt;
+use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -13,10 +14,10 @@ use tokio::time::{Instant, timeout_at};
 
 use crate::actor::{JournalActor, MAILBOX, StoreAppend};
 use crate::shared::Shared;
-use crate::store::{self, Lease, Projections, Store};
+use crate::store::{self, Projections};
 use crate::{
-    Append, AppendError, Appended, Checkpoint, EventFilter, EventQuery, JournalConfig, JournalError, JournalStatus,
-    Projection, SignalBoard, Subscription,
+    Append, AppendError, Appended, BackupReport, Checkpoint, EventFilter, EventQuery, JournalConfig, JournalError,
+    JournalStatus, Opened, Projection, SignalBoard, Subscription,
 };
 
 /// The journal, as everybody holds it. Clones are handles to the same journal; they outlive every restart of the writer.
@@ -24,6 +25,8 @@ use crate::{
 /// Methods marked *blocking* read the file: call them from `web::block` or `spawn_blocking`, not from a handler.
 #[derive(Clone)]
 pub struct Journal {
+    path: Arc<Path>,
+    opened: Arc<Opened>,
     shared: Arc<Shared>,
     writer: ChildRef<JournalActor>,
     /// One permit for each place in the writer's mailbox: producers wait here instead of being turned away.
@@ -39,24 +42,29 @@ impl fmt::Debug for Journal {
 }
 
 impl Journal {
-    /// Opens the file, makes or migrates its tables, and fills the projections from the events that they missed.
+    /// Opens the file, checks it, makes or migrates its tables, and fills the projections from the events that they
+    /// missed. What was found is told by [`Journal::opened`].
+    ///
+    /// A damaged file is set aside, never deleted, and a new journal begins behind the highest position that could be
+    /// read in it; its first event says so.
     ///
     /// Blocking; a new projection on a long journal takes its time here. The writer runs once the returned child does;
     /// until then appends wait and everything else works.
     ///
     /// # Errors
-    /// When the file cannot be opened, is not a journal, is newer than this build, is damaged, or when a projection
-    /// refuses an event that is already there.
+    /// When the file cannot be opened, is not a journal, is newer than this build, or is damaged and cannot be set aside.
     pub fn open(
         config: &JournalConfig,
         projections: Vec<Box<dyn Projection>>,
     ) -> Result<(Journal, ChildSpec<JournalActor>), JournalError> {
         refuse_namesakes(&projections)?;
         let home: Projections = Arc::new(Mutex::new(Some(projections)));
-        let head = Store::open(config, Lease::take(&home)?)?.head()?;
-        let shared = Arc::new(Shared::new(config, head)?);
+        let opened = store::start(config, &home)?;
+        let shared = Arc::new(Shared::new(config, opened.head, opened.floor)?);
         let child = JournalActor::child(config.clone(), Arc::clone(&shared), home);
         let journal = Journal {
+            path: Arc::from(config.path.as_path()),
+            opened: Arc::new(opened),
             shared,
             writer: child.child_ref(),
             places: Arc::new(Semaphore::new(MAILBOX.get())),
@@ -96,6 +104,18 @@ impl Journal {
         self.shared.head()
     }
 
+    /// The lowest position that is still kept: a journal without retention keeps everything from 1 on.
+    #[must_use]
+    pub fn floor(&self) -> Seq {
+        self.shared.floor()
+    }
+
+    /// What opening the file came to.
+    #[must_use]
+    pub fn opened(&self) -> &Opened {
+        &self.opened
+    }
+
     /// A page of events. *Blocking.*
     ///
     /// # Errors
@@ -119,6 +139,14 @@ impl Journal {
     #[must_use]
     pub fn subscribe(&self, since: Option<Seq>, filter: EventFilter) -> Subscription {
         Subscription::new(Arc::clone(&self.shared), since, filter)
+    }
+
+    /// Copies the journal as it is now to the new file `to`, while appends go on. *Blocking*, see [`crate::backup`].
+    ///
+    /// # Errors
+    /// When `to` exists, or a disk refuses.
+    pub fn backup(&self, to: &Path) -> Result<BackupReport, JournalError> {
+        store::backup(&self.path, to)
     }
 
     /// The board of present values.

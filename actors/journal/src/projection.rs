@@ -8,7 +8,8 @@ use thiserror::Error;
 ///
 /// The journal calls [`Projection::apply`] for every event, in order of `seq`, inside the append's transaction: rows
 /// and events are committed together or not at all. A projection that is new to a file, or was away for a while, is
-/// first given the events that it missed.
+/// first given the events that it missed; those that it refuses are passed over, and a `projection_refused` event of the
+/// journal names them. Retention removes no event that a projection of the file has yet to see.
 ///
 /// **Invariant:** all state of a projection is in its tables. An append may be rolled back after `apply`, and the
 /// writer may be restarted between two events; nothing tells the projection.
@@ -19,7 +20,8 @@ pub trait Projection: Send {
     /// The SQL that makes its tables, oldest first. Forward only: an entry is never edited once it has run anywhere.
     ///
     /// A migration that makes tables anew has them filled again from the first event by ending with
-    /// `UPDATE projection SET applied_seq = 0 WHERE name = '<its name>';`.
+    /// `UPDATE projection SET applied_seq = 0 WHERE name = '<its name>';`. Where retention is on, "first" is the oldest
+    /// event that is kept: rows made from older ones are gone for good, so that such a table is altered, not made anew.
     fn migrations(&self) -> &'static [&'static str];
 
     /// Takes one event. Events of other subsystems come by as well; ignore them.

@@ -17,16 +17,18 @@ use crate::{EventFilter, JournalConfig, JournalError, JournalStatus, SignalBoard
 pub(crate) struct Shared {
     pool: ReadPool,
     head: AtomicU64,
+    floor: AtomicU64,
     ring: broadcast::Sender<Arc<Event>>,
     status: Mutex<JournalStatus>,
     pub(crate) signals: SignalBoard,
 }
 
 impl Shared {
-    pub(crate) fn new(config: &JournalConfig, head: Seq) -> Result<Shared, JournalError> {
+    pub(crate) fn new(config: &JournalConfig, head: Seq, floor: Seq) -> Result<Shared, JournalError> {
         Ok(Shared {
             pool: store::read_pool(config)?,
             head: AtomicU64::new(head.0),
+            floor: AtomicU64::new(floor.0),
             ring: broadcast::Sender::new(config.live_ring),
             status: Mutex::default(),
             signals: SignalBoard::default(),
@@ -36,6 +38,15 @@ impl Shared {
     /// The newest event that is committed and announced.
     pub(crate) fn head(&self) -> Seq {
         Seq(self.head.load(Ordering::Acquire))
+    }
+
+    /// The lowest position that is kept.
+    pub(crate) fn floor(&self) -> Seq {
+        Seq(self.floor.load(Ordering::Acquire))
+    }
+
+    pub(crate) fn raise_floor(&self, floor: Seq) {
+        self.floor.fetch_max(floor.0, Ordering::AcqRel);
     }
 
     pub(crate) fn listen(&self) -> broadcast::Receiver<Arc<Event>> {

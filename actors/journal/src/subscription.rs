@@ -31,8 +31,10 @@ const RETRY_AFTER: Duration = Duration::from_secs(1);
 pub enum Delivery {
     /// The next event.
     Event(Arc<Event>),
-    /// The subscriber was too slow for the live ring. The events from `from` to `to`, both included, follow from the
-    /// file, later than they happened; none is lost.
+    /// The events from `from` to `to`, both included, do not come live: the subscriber was too slow for the live ring.
+    /// They follow from the file, later than they happened, and none is lost, with one exception: retention has removed
+    /// those below [`crate::Journal::floor`]. A subscriber that asks for such ones is told the whole gap, from the first
+    /// to the last removed position, and goes on with the oldest event that is kept.
     Lagged {
         /// The first position that came late.
         from: Seq,
@@ -52,6 +54,8 @@ pub struct Subscription {
     /// Overrunning the ring is worth a word only to a subscriber that was live; one that reads history is behind anyway.
     live: bool,
     ring: Receiver<Arc<Event>>,
+    /// What retention had removed before it was read.
+    removed: Option<(Seq, Seq)>,
     ready: VecDeque<Arc<Event>>,
     reading: Option<JoinHandle<Result<Page, JournalError>>>,
 }
@@ -68,6 +72,7 @@ impl Subscription {
             live: since == head,
             filter: Arc::new(filter),
             ring,
+            removed: None,
             ready: VecDeque::new(),
             reading: None,
             shared,
@@ -77,6 +82,9 @@ impl Subscription {
     /// Waits for the next delivery. Cancel safe; needs a tokio runtime.
     pub async fn next(&mut self) -> Delivery {
         loop {
+            if let Some((from, to)) = self.removed.take() {
+                return Delivery::Lagged { from, to };
+            }
             if let Some(event) = self.ready.pop_front() {
                 return Delivery::Event(event);
             }
@@ -130,6 +138,9 @@ impl Subscription {
         match outcome {
             Ok(Ok(page)) if page.next <= self.next => self.pause("the file ends before its head".to_owned()).await,
             Ok(Ok(page)) => {
+                if self.next < page.floor {
+                    self.removed = Some((self.next, Seq(page.floor.0.saturating_sub(1))));
+                }
                 self.next = page.next;
                 self.ready = page.events.into();
             }
@@ -184,7 +195,7 @@ mod tests {
         };
         let home = Arc::new(Mutex::new(Some(vec![])));
         let mut store = Store::open(&config, Lease::take(&home).unwrap()).unwrap();
-        let shared = Arc::new(Shared::new(&config, Seq::ZERO).unwrap());
+        let shared = Arc::new(Shared::new(&config, Seq::ZERO, Seq(1)).unwrap());
         let mut subscription = Subscription::new(Arc::clone(&shared), None, EventFilter::all());
         let stored = store.commit(vec![noted(), noted(), noted()]).unwrap();
         let newest = stored.into_iter().next_back().unwrap().unwrap();

@@ -3,13 +3,13 @@
 use std::time::Duration;
 
 use r2d2_sqlite::SqliteConnectionManager;
-use rusqlite::{Connection, OpenFlags};
+use rusqlite::{Connection, MAIN_DB, OpenFlags, ffi};
 
 use super::schema;
 use crate::{JournalConfig, JournalError};
 
 /// How long a connection waits for another one's lock: longer than a checkpoint of the write-ahead log on a slow card.
-const BUSY_TIMEOUT: Duration = Duration::from_secs(5);
+pub(super) const BUSY_TIMEOUT: Duration = Duration::from_secs(5);
 /// How long a query waits for a free connection.
 const READ_WAIT: Duration = Duration::from_secs(5);
 /// After which an unused read connection is closed and its cache given back.
@@ -30,6 +30,12 @@ pub(super) fn open_writer(config: &JournalConfig) -> Result<Connection, JournalE
     let flags = OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_CREATE | OpenFlags::SQLITE_OPEN_NO_MUTEX;
     let connection = Connection::open_with_flags(&config.path, flags)?;
     connection.busy_timeout(BUSY_TIMEOUT)?;
+    if connection.is_readonly(MAIN_DB)? {
+        // SQLite falls back to reading, and such a connection would not notice when the disk can be written again.
+        let message = format!("{} cannot be written", config.path.display());
+        let error = ffi::Error::new(ffi::SQLITE_READONLY);
+        return Err(rusqlite::Error::SqliteFailure(error, Some(message)).into());
+    }
     schema::identify(&connection, config)?;
     connection.set_prepared_statement_cache_capacity(STATEMENTS_CACHED);
     connection.execute_batch(&format!(

@@ -32,13 +32,22 @@ pub(crate) struct Page {
     pub(crate) events: Vec<Arc<Event>>,
     /// Where the next step begins.
     pub(crate) next: Seq,
+    /// The lowest position that was kept when this was read: what came before it is not in any page.
+    pub(crate) floor: Seq,
 }
 
-/// The newest event's position.
+/// The newest event's position, also when retention has removed it.
 pub(crate) fn head(connection: &Connection) -> rusqlite::Result<Seq> {
-    let mut query = connection.prepare_cached("SELECT max(seq) FROM entry")?;
-    let newest: Option<i64> = query.query_row([], |row| row.get(0))?;
-    Ok(newest.map_or(Seq::ZERO, from_sql))
+    connection
+        .prepare_cached("SELECT ifnull((SELECT max(seq) FROM entry), (SELECT floor_seq - 1 FROM retention))")?
+        .query_row([], |row| row.get(0).map(from_sql))
+}
+
+/// The lowest position that is kept: what came before it was removed by retention or is in a file set aside.
+pub(crate) fn floor(connection: &Connection) -> rusqlite::Result<Seq> {
+    connection
+        .prepare_cached("SELECT floor_seq FROM retention")?
+        .query_row([], |row| row.get(0).map(from_sql))
 }
 
 /// A producer's checkpoint.
@@ -67,6 +76,8 @@ pub(crate) fn events(connection: &Connection, query: &EventQuery) -> rusqlite::R
 
 /// Replays a step from position `next` on, up to the head.
 pub(crate) fn page(connection: &Connection, next: Seq, filter: &EventFilter) -> rusqlite::Result<Page> {
+    let floor = floor(connection)?;
+    let next = next.max(floor);
     let end = head(connection)?.next().min(Seq(next.0.saturating_add(PAGE_SPAN)));
     let query = EventQuery {
         after: Some(Seq(next.0.saturating_sub(1))),
@@ -86,7 +97,7 @@ pub(crate) fn page(connection: &Connection, next: Seq, filter: &EventFilter) -> 
         Some(last) if !complete => last.seq.next(),
         _ => end.max(next),
     };
-    Ok(Page { events, next })
+    Ok(Page { events, next, floor })
 }
 
 /// Runs a query, event by event, until `visit` has enough. Says whether everything asked for was visited.
@@ -103,7 +114,7 @@ fn scan(connection: &Connection, query: &EventQuery, mut visit: impl FnMut(Event
         ":after": after,
         ":before": before,
         ":from": query.from.map_or(i64::MIN, Timestamp::unix_ms),
-        ":to": query.to.map_or(i64::MAX, Timestamp::unix_ms),
+        ":until": until(query),
         ":limit": query.limit,
     })?;
     let mut left = query.limit;
@@ -125,14 +136,18 @@ fn span(connection: &Connection, query: &EventQuery) -> rusqlite::Result<Option<
         return Ok(Some((after, before)));
     }
     let from = query.from.map_or(i64::MIN, Timestamp::unix_ms);
-    let to = query.to.map_or(i64::MAX, Timestamp::unix_ms);
     let mut narrow =
-        connection.prepare_cached("SELECT min(seq), max(seq) FROM entry WHERE at_ms >= ?1 AND at_ms < ?2")?;
-    narrow.query_row(params![from, to], |row| {
+        connection.prepare_cached("SELECT min(seq), max(seq) FROM entry WHERE at_ms >= ?1 AND at_ms <= ?2")?;
+    narrow.query_row(params![from, until(query)], |row| {
         let (first, last): (Option<i64>, Option<i64>) = (row.get(0)?, row.get(1)?);
         let ends = first.zip(last);
         Ok(ends.map(|(first, last)| (after.max(first.saturating_sub(1)), before.min(last.saturating_add(1)))))
     })
+}
+
+/// The last millisecond that is meant: without an end, an event of the last one of all time is meant too.
+fn until(query: &EventQuery) -> i64 {
+    query.to.map_or(i64::MAX, |to| to.unix_ms().saturating_sub(1))
 }
 
 /// The kinds that a filter wants.
@@ -215,7 +230,7 @@ pub(super) fn statement(
 fn branch(index: &str, kind: &str) -> String {
     format!(
         "SELECT seq, at_ms, kind, data FROM entry{index} \
-         WHERE {kind}seq > :after AND seq < :before AND at_ms >= :from AND at_ms < :to"
+         WHERE {kind}seq > :after AND seq < :before AND at_ms >= :from AND at_ms <= :until"
     )
 }
 

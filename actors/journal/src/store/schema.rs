@@ -3,17 +3,22 @@
 //! The file remembers every migration that it ran, with a fingerprint of its text: an edited old migration is an
 //! error, and so is a file that knows more migrations than this build.
 
+use std::path::Path;
+
 use model::Timestamp;
 use rusqlite::{Connection, TransactionBehavior, params};
 
-use crate::{JournalConfig, JournalError};
+use crate::{JournalConfig, JournalError, Projection};
 
 /// SQLite's `application_id` of a journal: "stnd" in ASCII, big endian.
 const APPLICATION_ID: i32 = 0x7374_6e64;
 /// The owner of the journal's own tables.
 const JOURNAL: &str = "journal";
 /// The journal's own migrations.
-const MIGRATIONS: &[&str] = &[include_str!("migrations/001_events.sql")];
+const MIGRATIONS: &[&str] = &[
+    include_str!("migrations/001_events.sql"),
+    include_str!("migrations/002_retention.sql"),
+];
 
 /// Brings the journal's own tables to this build's version.
 pub(super) fn migrate_journal(connection: &mut Connection) -> Result<(), JournalError> {
@@ -36,13 +41,7 @@ pub(super) fn migrate(
     migrations: &'static [&'static str],
 ) -> Result<(), JournalError> {
     let stored = stored_fingerprints(connection, owner)?;
-    if stored.len() > migrations.len() {
-        return Err(JournalError::NewerSchema {
-            owner: owner.to_owned(),
-            stored: stored.len(),
-            known: migrations.len(),
-        });
-    }
+    refuse_newer(owner, stored.len(), migrations.len())?;
     for (index, sql) in migrations.iter().enumerate() {
         let number = index + 1;
         match stored.get(index) {
@@ -61,18 +60,60 @@ pub(super) fn migrate(
     Ok(())
 }
 
+/// Refuses a file that a newer release has written, without writing to it: neither its tables nor its faults are for
+/// this build to judge.
+pub(super) fn refuse_newer_file(
+    connection: &Connection,
+    projections: &[Box<dyn Projection>],
+) -> Result<(), JournalError> {
+    if !connection.table_exists(None, "migration")? {
+        return Ok(());
+    }
+    let own = (JOURNAL, MIGRATIONS.len());
+    let theirs = projections
+        .iter()
+        .map(|projection| (projection.name(), projection.migrations().len()));
+    std::iter::once(own)
+        .chain(theirs)
+        .try_for_each(|(owner, known)| refuse_newer(owner, stored_fingerprints(connection, owner)?.len(), known))
+}
+
+fn refuse_newer(owner: &str, stored: usize, known: usize) -> Result<(), JournalError> {
+    if stored <= known {
+        return Ok(());
+    }
+    let owner = owner.to_owned();
+    Err(JournalError::NewerSchema { owner, stored, known })
+}
+
 /// Refuses a database that somebody else made, before anything in it is changed; marks a new file as ours.
 pub(super) fn identify(connection: &Connection, config: &JournalConfig) -> Result<(), JournalError> {
     let application_id: i32 = connection.query_row("PRAGMA application_id", [], |row| row.get(0))?;
     let tables: i64 = connection.query_row("SELECT count(*) FROM sqlite_schema", [], |row| row.get(0))?;
     match application_id {
         APPLICATION_ID => Ok(()),
-        0 if tables == 0 => Ok(connection.pragma_update(None, "application_id", APPLICATION_ID)?),
+        0 if tables == 0 => {
+            // Has to come before the first page is written; lets retention give space back to the disk.
+            connection.pragma_update(None, "auto_vacuum", "INCREMENTAL")?;
+            Ok(connection.pragma_update(None, "application_id", APPLICATION_ID)?)
+        }
         application_id => Err(JournalError::NotAJournal {
             path: config.path.display().to_string(),
             application_id,
         }),
     }
+}
+
+/// Refuses whatever is no journal, new files included.
+pub(super) fn identify_existing(connection: &Connection, path: &Path) -> Result<(), JournalError> {
+    let application_id: i32 = connection.query_row("PRAGMA application_id", [], |row| row.get(0))?;
+    if application_id == APPLICATION_ID {
+        return Ok(());
+    }
+    Err(JournalError::NotAJournal {
+        path: path.display().to_string(),
+        application_id,
+    })
 }
 
 fn stored_fingerprints(connection: &Connection, owner: &str) -> rusqlite::Result<Vec<i64>> {

@@ -4,21 +4,25 @@
 //! group is rolled back as a whole. An append that is refused for itself is rolled back alone.
 
 use std::collections::HashMap;
-use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::path::Path;
 use std::sync::Arc;
+use std::time::{Duration, Instant};
 
-use model::{Event, NewEvent, Seq, Source};
+use model::{Event, NewEvent, Seq, Source, Timestamp};
 use parking_lot::Mutex;
-use rusqlite::{Connection, ErrorCode, OptionalExtension, Transaction, TransactionBehavior, ffi, params};
+use rusqlite::{Connection, OptionalExtension, Transaction, TransactionBehavior, params};
 
-use super::{catch_up, connection, read, schema};
-use crate::{
-    Append, AppendError, Appended, CheckpointUpdate, JournalConfig, JournalError, Projection, ProjectionError,
-};
+use super::apply::{Fault, apply, run};
+use super::retention::{Retention, Trim};
+use super::{catch_up, connection, integrity, read, retention, schema};
+use crate::notes::Note;
+use crate::{Append, AppendError, Appended, CheckpointUpdate, JournalConfig, JournalError, Projection};
 
-/// Newest events whose numbering is verified when the file is opened. The rules of the schema keep all of them dense;
-/// this notices a file that was mended by hand or by a failing disk where it hurts.
-const VERIFIED_EVENTS: i64 = 10_000;
+/// How long an orderly end waits for readers.
+const SETTLE_WITHIN: Duration = Duration::from_secs(1);
+
+/// The numbers of the kinds, by source and type.
+pub(super) type KindIds = HashMap<(Source, Arc<str>), i64>;
 
 /// The projections, lent to one writer at a time.
 pub(crate) type Projections = Arc<Mutex<Option<Vec<Box<dyn Projection>>>>>;
@@ -29,7 +33,7 @@ pub(crate) type Projections = Arc<Mutex<Option<Vec<Box<dyn Projection>>>>>;
 /// and its successor does not start before it has let go.
 pub(crate) struct Lease {
     home: Projections,
-    projections: Vec<Box<dyn Projection>>,
+    pub(super) projections: Vec<Box<dyn Projection>>,
 }
 
 impl Lease {
@@ -82,23 +86,36 @@ impl From<AppendError> for Refusal {
 pub(crate) struct Store {
     // Dropped before the lease: whoever takes the lease next finds the connection closed.
     pub(super) connection: Connection,
-    kinds: HashMap<(Source, Arc<str>), i64>,
+    kinds: KindIds,
+    retention: Retention,
     lease: Lease,
 }
 
 impl Store {
     /// Opens the file, migrates it, verifies its end, and fills the projections up to it.
-    pub(crate) fn open(config: &JournalConfig, mut lease: Lease) -> Result<Store, JournalError> {
-        let mut connection = connection::open_writer(config)?;
+    pub(crate) fn open(config: &JournalConfig, lease: Lease) -> Result<Store, JournalError> {
+        let connection = connection::open_writer(config)?;
+        Store::over(config, lease, connection, None)
+    }
+
+    /// Takes over a connection to a file that looks sound. `first` is where a new file begins to count.
+    pub(super) fn over(
+        config: &JournalConfig,
+        mut lease: Lease,
+        mut connection: Connection,
+        first: Option<Seq>,
+    ) -> Result<Store, JournalError> {
         schema::migrate_journal(&mut connection)?;
-        verify(&connection)?;
-        for projection in &mut lease.projections {
-            catch_up::catch_up(&mut connection, projection.as_mut())?;
+        if let Some(first) = first {
+            retention::begin_at(&connection, first)?;
         }
-        let kinds = kinds(&connection)?;
+        integrity::verify(&connection)?;
+        let mut kinds = kinds(&connection)?;
+        catch_up::catch_up(&mut connection, &mut lease.projections, &mut kinds)?;
         Ok(Store {
             connection,
             kinds,
+            retention: Retention::new(config),
             lease,
         })
     }
@@ -108,6 +125,11 @@ impl Store {
         read::head(&self.connection)
     }
 
+    /// The lowest position that is kept.
+    pub(crate) fn floor(&self) -> rusqlite::Result<Seq> {
+        read::floor(&self.connection)
+    }
+
     /// Events of the file, for those who missed their announcement.
     pub(crate) fn page(&self, next: Seq) -> rusqlite::Result<read::Page> {
         read::page(&self.connection, next, &crate::EventFilter::all())
@@ -115,16 +137,65 @@ impl Store {
 
     /// Stores a group of appends in one transaction. Returns after COMMIT, with an answer for each.
     pub(crate) fn commit(&mut self, group: Vec<Append>) -> rusqlite::Result<Vec<Result<Stored, AppendError>>> {
+        self.transact(|writer| group.into_iter().map(|append| writer.write(append)).collect())
+    }
+
+    /// Takes a step of retention, if the configuration asks for it.
+    pub(crate) fn trim(&mut self, wall: Timestamp, now: Instant) -> rusqlite::Result<Option<Trim>> {
+        if !self.retention.limited() {
+            return Ok(None);
+        }
+        self.retention.step(&mut self.connection, wall, now).map(Some)
+    }
+
+    /// Says in the journal what retention has removed since it was last said.
+    pub(crate) fn tell_trimmed(&mut self) -> rusqlite::Result<Option<Stored>> {
+        let Some((told, floor)) = retention::untold(&self.connection)? else {
+            return Ok(None);
+        };
+        let note = Note::Trimmed {
+            from: told,
+            to: Seq(floor.0.saturating_sub(1)),
+            count: floor.0.saturating_sub(told.0),
+        };
+        let append = note.append()?;
+        let answer = self.transact(|writer| {
+            writer.tx.execute("UPDATE retention SET told_seq = floor_seq", [])?;
+            writer.write(append)
+        })?;
+        Ok(answer
+            .inspect_err(|error| tracing::error!(%error, "trimming could not be noted"))
+            .ok())
+    }
+
+    /// Empties the write-ahead log: the sign of an orderly end, also when readers keep the file open until the process
+    /// is gone.
+    pub(crate) fn settle(&self) -> rusqlite::Result<()> {
+        self.connection.busy_timeout(SETTLE_WITHIN)?;
+        self.connection.execute_batch("PRAGMA wal_checkpoint(TRUNCATE)")
+    }
+
+    /// Has the file checked as a whole at the next start.
+    pub(crate) fn suspect(&self) {
+        if let Some(path) = self.connection.path() {
+            integrity::suspect(Path::new(path));
+        }
+    }
+
+    /// Tries whether the storage takes so many bytes.
+    pub(crate) fn probe(&mut self, bytes: u32) -> rusqlite::Result<()> {
+        self.connection
+            .execute("INSERT OR REPLACE INTO probe VALUES (1, zeroblob(?1))", [bytes])?;
+        self.connection.execute("DELETE FROM probe", [])?;
+        Ok(())
+    }
+
+    fn transact<T>(&mut self, work: impl FnOnce(&mut GroupWriter<'_>) -> rusqlite::Result<T>) -> rusqlite::Result<T> {
         let tx = self
             .connection
             .transaction_with_behavior(TransactionBehavior::Immediate)?;
-        let mut writer = GroupWriter {
-            head: read::head(&tx)?,
-            tx: &tx,
-            kinds: &mut self.kinds,
-            projections: &mut self.lease.projections,
-        };
-        let answers: rusqlite::Result<Vec<_>> = group.into_iter().map(|append| writer.write(append)).collect();
+        let mut writer = GroupWriter::new(&tx, &mut self.kinds, &mut self.lease.projections)?;
+        let answers = work(&mut writer);
         let written = answers.and_then(|answers| writer.finish().map(|()| answers));
         let committed = written.and_then(|answers| tx.commit().map(|()| answers));
         if committed.is_err() {
@@ -136,26 +207,39 @@ impl Store {
 }
 
 /// One transaction under way.
-struct GroupWriter<'a> {
+pub(super) struct GroupWriter<'a> {
     tx: &'a Transaction<'a>,
     head: Seq,
-    kinds: &'a mut HashMap<(Source, Arc<str>), i64>,
+    kinds: &'a mut KindIds,
     projections: &'a mut [Box<dyn Projection>],
 }
 
-impl GroupWriter<'_> {
+impl<'a> GroupWriter<'a> {
+    pub(super) fn new(
+        tx: &'a Transaction<'a>,
+        kinds: &'a mut KindIds,
+        projections: &'a mut [Box<dyn Projection>],
+    ) -> rusqlite::Result<GroupWriter<'a>> {
+        Ok(GroupWriter {
+            head: read::head(tx)?,
+            tx,
+            kinds,
+            projections,
+        })
+    }
+
     /// Writes one append behind a savepoint. The outer error is the storage's and ends the group.
     fn write(&mut self, append: Append) -> rusqlite::Result<Result<Stored, AppendError>> {
         let (head, kinds) = (self.head, self.kinds.len());
-        self.run("SAVEPOINT append")?;
+        run(self.tx, "SAVEPOINT append")?;
         match self.try_write(append) {
             Ok(stored) => {
-                self.run("RELEASE append")?;
+                run(self.tx, "RELEASE append")?;
                 Ok(Ok(stored))
             }
             Err(Refusal::Append(error)) => {
-                self.run("ROLLBACK TO append")?;
-                self.run("RELEASE append")?;
+                run(self.tx, "ROLLBACK TO append")?;
+                run(self.tx, "RELEASE append")?;
                 self.head = head;
                 self.kinds
                     .retain(|_, id| usize::try_from(*id).is_ok_and(|id| id <= kinds));
@@ -238,7 +322,7 @@ impl GroupWriter<'_> {
         Ok(())
     }
 
-    fn insert(&mut self, new: NewEvent) -> rusqlite::Result<Event> {
+    pub(super) fn insert(&mut self, new: NewEvent) -> rusqlite::Result<Event> {
         let kind = self.kind(&new.source, &new.event_type)?;
         let seq = self.head.next();
         self.tx
@@ -271,100 +355,31 @@ impl GroupWriter<'_> {
     fn project(&mut self, event: &Event) -> Result<(), Refusal> {
         for projection in &mut *self.projections {
             let name = projection.name();
-            apply(projection.as_mut(), self.tx, event).map_err(|error| refusal(name, event, error))?;
-            if self.tx.is_autocommit() {
-                return Err(Refusal::Storage(transaction_ended_by(name)));
-            }
+            apply(projection.as_mut(), self.tx, event).map_err(|fault| match fault {
+                Fault::Storage(error) | Fault::Ended(error) => Refusal::Storage(error),
+                Fault::Refused(reason) => Refusal::Append(AppendError::Projection {
+                    name,
+                    event_type: event.event_type.to_string(),
+                    reason,
+                }),
+            })?;
         }
         Ok(())
     }
 
     fn finish(&mut self) -> rusqlite::Result<()> {
         for projection in &*self.projections {
-            catch_up::set_applied(self.tx, projection.name(), read::to_sql(self.head))?;
+            catch_up::set_applied(self.tx, projection.name(), self.head)?;
         }
         Ok(())
     }
-
-    fn run(&self, sql: &str) -> rusqlite::Result<()> {
-        self.tx.prepare_cached(sql)?.execute([])?;
-        Ok(())
-    }
 }
 
-/// Applies an event; a panic counts as a refusal of this event. The producer would bring it again after every restart,
-/// and the journal of a whole station would go down with one table.
-fn apply(projection: &mut dyn Projection, tx: &Transaction<'_>, event: &Event) -> Result<(), ProjectionError> {
-    catch_unwind(AssertUnwindSafe(|| projection.apply(tx, event))).unwrap_or_else(|panic| {
-        let text = panic.downcast_ref::<&str>().copied();
-        let message = text.or_else(|| panic.downcast_ref::<String>().map(String::as_str));
-        Err(ProjectionError::Refused(format!(
-            "panicked: {}",
-            message.unwrap_or("no message")
-        )))
-    })
-}
-
-fn refusal(name: &'static str, event: &Event, error: ProjectionError) -> Refusal {
-    let reason = error.to_string();
-    match error {
-        ProjectionError::Sqlite(error) if is_storage(&error) => Refusal::Storage(error),
-        ProjectionError::Sqlite(_) | ProjectionError::Payload(_) | ProjectionError::Refused(_) => {
-            Refusal::Append(AppendError::Projection {
-                name,
-                event_type: event.event_type.to_string(),
-                reason,
-            })
-        }
-    }
-}
-
-/// A statement of a projection ended the group's transaction (`INSERT OR ROLLBACK`, say) and went on: whatever came
-/// next would be committed by itself.
-fn transaction_ended_by(name: &str) -> rusqlite::Error {
-    let aborted = ffi::Error::new(ffi::SQLITE_ABORT);
-    rusqlite::Error::SqliteFailure(aborted, Some(format!("projection {name:?} ended the transaction")))
-}
-
-/// Whether the storage is to blame, not the statement.
-fn is_storage(error: &rusqlite::Error) -> bool {
-    let Some(code) = error.sqlite_error_code() else {
-        return false;
-    };
-    matches!(
-        code,
-        ErrorCode::DiskFull
-            | ErrorCode::ReadOnly
-            | ErrorCode::SystemIoFailure
-            | ErrorCode::DatabaseCorrupt
-            | ErrorCode::NotADatabase
-            | ErrorCode::CannotOpen
-            | ErrorCode::DatabaseBusy
-            | ErrorCode::DatabaseLocked
-            | ErrorCode::OutOfMemory
-            | ErrorCode::PermissionDenied
-    )
-}
-
-fn kinds(connection: &Connection) -> rusqlite::Result<HashMap<(Source, Arc<str>), i64>> {
+fn kinds(connection: &Connection) -> rusqlite::Result<KindIds> {
     let mut query = connection.prepare("SELECT source, type, id FROM kind")?;
     let rows = query.query_map([], |row| {
         let key = (Source::new(row.get_ref(0)?.as_str()?), row.get_ref(1)?.as_str()?.into());
         Ok((key, row.get(2)?))
     })?;
     rows.collect()
-}
-
-/// Checks that the newest events are numbered without a gap.
-fn verify(connection: &Connection) -> Result<(), JournalError> {
-    let head = read::to_sql(read::head(connection)?);
-    let floor = head.saturating_sub(VERIFIED_EVENTS).max(0);
-    let count: i64 = connection.query_row("SELECT count(*) FROM entry WHERE seq > ?1", [floor], |row| row.get(0))?;
-    if count == head - floor {
-        return Ok(());
-    }
-    let missing = head - floor - count;
-    Err(JournalError::Damaged(format!(
-        "{missing} of the events {floor} to {head} are missing"
-    )))
 }

@@ -82,6 +82,8 @@ async fn acknowledged_appends_survive_kill_nine_dense_and_once() {
     for life in 0..LIVES {
         let (last, version) = live_and_die(&path, usize::try_from(3 + life * 29).unwrap());
         let (journal, _child) = Journal::open(&config(path.clone()), vec![Box::new(Mirror)]).unwrap();
+        let opened = journal.opened();
+        assert!(opened.after_unclean_end && opened.set_aside.is_none(), "{opened:?}");
         let stored = journal.checkpoint("p").unwrap().unwrap();
         assert!(
             journal.head() >= Seq(last) && stored.version >= version,

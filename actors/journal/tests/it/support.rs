@@ -21,7 +21,7 @@ pub(crate) struct Running {
     pub(crate) journal: Journal,
     pub(crate) supervision: Supervision,
     pub(crate) config: JournalConfig,
-    _dir: TempDir,
+    _dir: Option<TempDir>,
 }
 
 impl Running {
@@ -32,13 +32,21 @@ impl Running {
     pub(crate) async fn with(config: JournalConfig, projections: Vec<Box<dyn Projection>>) -> Running {
         let dir = tempfile::tempdir().unwrap();
         let path = dir.path().join("journal.db");
-        let config = JournalConfig { path, ..config };
+        let running = Running::at(JournalConfig { path, ..config }, projections).await;
+        Running {
+            _dir: Some(dir),
+            ..running
+        }
+    }
+
+    /// At a place that belongs to the test.
+    pub(crate) async fn at(config: JournalConfig, projections: Vec<Box<dyn Projection>>) -> Running {
         let (journal, supervision) = open(&config, projections).await;
         Running {
             journal,
             supervision,
             config,
-            _dir: dir,
+            _dir: None,
         }
     }
 
@@ -46,10 +54,26 @@ impl Running {
         self.journal.append(append, SOON).await
     }
 
+    /// How often the writer was restarted.
+    pub(crate) fn restarts(&self) -> u64 {
+        self.supervision
+            .tree()
+            .children
+            .iter()
+            .map(|child| child.restarts)
+            .sum()
+    }
+
     /// Stops everything and opens the same file again.
     pub(crate) async fn reopen(self, projections: Vec<Box<dyn Projection>>) -> Running {
+        self.reopen_after(|| {}, projections).await
+    }
+
+    /// Stops everything, does something to the file, and opens it again.
+    pub(crate) async fn reopen_after(self, harm: impl FnOnce(), projections: Vec<Box<dyn Projection>>) -> Running {
         self.supervision.shutdown(SOON).await;
         drop(self.journal);
+        harm();
         let (journal, supervision) = open(&self.config, projections).await;
         Running {
             journal,

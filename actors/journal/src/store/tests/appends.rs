@@ -172,6 +172,11 @@ fn file_refuses_to_change_delete_replace_or_skip_an_entry() {
         "INSERT INTO entry VALUES (0, 0, 1, '{}')",
         "UPDATE kind SET type = 'y'",
         "UPDATE event SET data = '{}'",
+        "DELETE FROM entry",
+        "UPDATE retention SET floor_seq = 0",
+        "UPDATE retention SET floor_seq = 4",
+        "DELETE FROM retention",
+        "INSERT OR REPLACE INTO retention VALUES (1, 3, 3)",
     ];
     for sql in forgeries {
         assert!(stranger.execute(sql, []).is_err(), "{sql} went through");

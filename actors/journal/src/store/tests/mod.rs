@@ -1,8 +1,12 @@
 //! The file by itself, without actors.
 
 mod appends;
+mod backups;
+mod clocks;
+mod damage;
 mod opening;
 mod queries;
+mod trimming;
 
 use std::sync::Arc;
 
@@ -42,6 +46,22 @@ impl Place {
 
     fn open(&self) -> Result<Store, JournalError> {
         Store::open(&self.config(), Lease::take(&self.home)?)
+    }
+
+    /// A second writer, as another process could be.
+    fn stranger_store(&self) -> Store {
+        let home: Projections = Arc::new(Mutex::new(Some(vec![])));
+        Store::open(&self.config(), Lease::take(&home).unwrap()).unwrap()
+    }
+
+    /// What is in the directory, sorted.
+    fn names(&self) -> Vec<String> {
+        let entries = std::fs::read_dir(self.dir.path()).unwrap();
+        let mut names: Vec<String> = entries
+            .map(|entry| entry.unwrap().file_name().into_string().unwrap())
+            .collect();
+        names.sort();
+        names
     }
 
     /// A connection of somebody else.

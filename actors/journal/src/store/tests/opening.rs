@@ -6,6 +6,8 @@ use super::*;
 use crate::Synchronous;
 use crate::store::schema;
 
+/// A file as version 2 of the journal made it.
+const VERSION_2: &str = include_str!("../../../testdata/version_2.sql");
 /// A file as version 1 of the journal made it, as SQL text.
 const VERSION_1: &str = include_str!("../../../testdata/version_1.sql");
 
@@ -37,6 +39,17 @@ fn file_of_version_1_opens_with_its_events_and_takes_new_ones() {
 }
 
 #[test]
+fn file_of_version_2_opens_with_its_floor_and_takes_new_events() {
+    let place = Place::with(vec![Box::new(Tally)]);
+    place.stranger().execute_batch(VERSION_2).unwrap();
+    let mut store = place.open().unwrap();
+    assert_eq!((store.floor().unwrap(), store.head().unwrap()), (Seq(2), Seq(3)));
+    assert_eq!(tally(&place), 2);
+    commit(&mut store, append(vec![event("repeater", "qso_started", 9)])).unwrap();
+    assert_eq!(store.head().unwrap(), Seq(4));
+}
+
+#[test]
 fn file_of_a_newer_release_is_refused() {
     let place = Place::new();
     drop(place.open().unwrap());
@@ -49,7 +62,7 @@ fn file_of_a_newer_release_is_refused() {
     assert!(
         place
             .open()
-            .is_err_and(|error| matches!(error, JournalError::NewerSchema { stored: 2, .. }))
+            .is_err_and(|error| matches!(error, JournalError::NewerSchema { stored: 3, .. }))
     );
 }
 
@@ -111,7 +124,7 @@ fn hole_at_the_end_of_the_file_is_noticed() {
         .execute_batch("DROP TRIGGER entry_is_kept; DELETE FROM entry WHERE seq = 2")
         .unwrap();
     let error = place.open().err().unwrap().to_string();
-    assert_eq!(error, "the journal is damaged: 1 of the events 0 to 3 are missing");
+    assert_eq!(error, "the journal is damaged: 1 of the events 1 to 3 are missing");
 }
 
 #[test]
@@ -144,16 +157,44 @@ fn projection_new_to_the_file_or_away_for_a_while_gets_what_it_missed() {
 }
 
 #[test]
-fn projection_that_refuses_an_old_event_is_named_with_it() {
+fn projection_that_refuses_old_events_passes_them_over_and_the_journal_says_so_once() {
     let mut place = Place::new();
-    commit(
-        &mut place.open().unwrap(),
-        append(vec![event("a", "x", 1), event("a", "poison", 2)]),
-    )
-    .unwrap();
-    place.home = Arc::new(Mutex::new(Some(vec![Box::new(Tally)])));
-    let error = place.open().err().unwrap().to_string();
-    assert_eq!(error, r#"projection "tally" refuses event 2: not this one"#);
+    let kinds = ["x", "poison", "bomb", "rollback", "x"];
+    let old = kinds.map(|kind| event("a", kind, 1)).to_vec();
+    commit(&mut place.open().unwrap(), append(old)).unwrap();
+    place.home = Arc::new(Mutex::new(Some(vec![Box::new(Nay), Box::new(Tally)])));
+    for _ in 0..2 {
+        let mut store = place.open().unwrap();
+        assert_eq!(store.head().unwrap(), Seq(7), "one note each, and none about notes");
+        let notes = store.page(Seq(6)).unwrap().events;
+        let notes: Vec<_> = notes.iter().map(|note| (&*note.event_type, note.data.get())).collect();
+        let nay = r#"{"projection":"nay","seq":1,"type":"x","reason":"nay","count":5}"#;
+        let told = r#"{"projection":"tally","seq":2,"type":"poison","reason":"not this one","count":3}"#;
+        assert_eq!(notes, [("projection_refused", nay), ("projection_refused", told)]);
+        // Two of the five, and both notes.
+        assert_eq!(tally(&place), 4);
+        assert!(
+            commit(&mut store, append(vec![event("a", "x", 9)])).is_err(),
+            "nay says nay"
+        );
+    }
+}
+
+/// Refuses everything.
+struct Nay;
+
+impl Projection for Nay {
+    fn name(&self) -> &'static str {
+        "nay"
+    }
+
+    fn migrations(&self) -> &'static [&'static str] {
+        &[]
+    }
+
+    fn apply(&mut self, _: &Transaction<'_>, _: &Event) -> Result<(), ProjectionError> {
+        Err(ProjectionError::Refused("nay".into()))
+    }
 }
 
 #[test]
