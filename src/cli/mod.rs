@@ -1,6 +1,7 @@
 //! The command line. Exit codes: 0 done, 1 failed, 2 bad configuration or usage, 3 the station gave up.
 
 mod actors;
+mod backup;
 mod check_config;
 mod logging;
 mod replay;
@@ -12,7 +13,7 @@ use std::process::ExitCode;
 
 use clap::{Parser, Subcommand};
 
-use crate::config::Problem;
+use crate::config::{self, Problem};
 
 /// It was tried and did not work out.
 const FAILED: u8 = 1;
@@ -45,6 +46,8 @@ enum Command {
     CheckConfig(ConfigFile),
     /// Look at the actors of a running station, restart, stop and start them.
     Actors(actors::Arguments),
+    /// Copy the journal, also while the station runs. To restore: stop the station and put the copy in its place.
+    Backup(backup::Arguments),
 }
 
 #[derive(Debug, clap::Args)]
@@ -66,6 +69,10 @@ pub(crate) fn main() -> ExitCode {
         Command::CheckConfig(file) => return check_config::check_config(file.config.as_deref()),
         Command::Replay(arguments) => replay::replay(&arguments),
         Command::Actors(arguments) => actors::actors(&arguments),
+        Command::Backup(arguments) => match config::load(arguments.file.config.as_deref()) {
+            Ok(config) => backup::backup(&config, &arguments),
+            Err(problems) => return refuse(&problems),
+        },
     };
     match done {
         Ok(()) => ExitCode::SUCCESS,
