@@ -5,7 +5,7 @@
 
 use std::sync::Arc;
 
-use journal::{Journal, JournalStatus};
+use journal::{Journal, JournalStatus, SetAside};
 use kernel::{HealthCause, Supervision};
 use model::repeater::{HostState, ModemState, RepeaterState};
 use model::{Signal, Timestamp};
@@ -94,6 +94,7 @@ impl HealthLog {
     pub(crate) fn look(&self, supervision: &Supervision, journal: &Journal) -> Health {
         let mut findings = of_tree(supervision.health());
         findings.extend(of_journal(&journal.status()));
+        findings.extend(journal.opened().set_aside.as_ref().map(of_damage));
         findings.extend(repeater::current_state(journal).iter().flat_map(of_repeater));
         findings.extend(journal.signals().snapshot(LOG_TAIL).iter().filter_map(of_log));
         self.observe(Timestamp::now(), findings)
@@ -191,6 +192,19 @@ fn of_log(progress: &Signal) -> Option<Finding> {
         word: Word::Degraded,
         reason,
     })
+}
+
+/// Stays until the next start: somebody should look at the file, and at the disk.
+fn of_damage(set_aside: &SetAside) -> Finding {
+    let file = set_aside.file.display();
+    Finding {
+        subject: "journal".to_owned(),
+        word: Word::Degraded,
+        reason: format!(
+            "the journal was damaged ({}); it is kept as {file}, a new one began",
+            set_aside.reason
+        ),
+    }
 }
 
 /// What the journal's storage has to say.

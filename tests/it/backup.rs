@@ -1,8 +1,11 @@
-//! A copy of the journal, taken while the station runs, is a whole station's memory.
+//! What becomes of the journal's file: copied while the station runs, damaged while it does not.
 
 use std::fs;
 
 use crate::harness::{Stage, Station, stationd};
+
+/// The journal's page size; the first page says that this is a database.
+const PAGE_BYTES: usize = 4096;
 
 #[test]
 fn backup_of_a_running_station_restores_every_call() {
@@ -29,4 +32,35 @@ fn backup_of_a_running_station_restores_every_call() {
     fs::copy(&copy, elsewhere.path("journal.db")).expect("restored");
     let restored = Station::run(&elsewhere);
     assert_eq!(restored.calls(), station.calls());
+}
+
+#[test]
+fn damaged_journal_is_set_aside_and_the_station_says_so() {
+    let stage = Stage::new();
+    let mut log = stage.log();
+    let mut station = Station::run(&stage);
+    log.call("G4KLX");
+    station.wait_for("/api/v1/repeater/calls", |calls| {
+        calls["items"][0]["callsign"] == "G4KLX"
+    });
+    station.signal("-TERM");
+    assert!(station.wait_end().success());
+
+    let file = stage.path("journal.db");
+    let mut bytes = fs::read(&file).expect("a journal");
+    bytes.iter_mut().skip(PAGE_BYTES).for_each(|byte| *byte = !*byte);
+    fs::write(&file, &bytes).expect("damaged");
+
+    let station = Station::run(&stage);
+    let health = station.wait_for("/api/v1/health", |health| health["health"] == "degraded");
+    let reason = health["causes"][0]["reason"].as_str().expect("a reason");
+    assert!(reason.contains(".damaged-"), "{health:#}");
+    let first = station.get("/api/v1/events?since=0&limit=1").1;
+    assert_eq!(first["items"][0]["type"], "journal_set_aside", "{first:#}");
+    let kept = fs::read_dir(stage.path(""))
+        .expect("the directory")
+        .filter_map(Result::ok);
+    let kept = kept.filter(|entry| entry.file_name().to_string_lossy().contains(".damaged-"));
+    let kept: Vec<Vec<u8>> = kept.map(|entry| fs::read(entry.path()).expect("kept")).collect();
+    assert!(kept.contains(&bytes), "the damaged file is not kept as it was");
 }

@@ -10,10 +10,11 @@
 //! counted once, whatever dies in between. The group is `rest_for_one`, consumers first: who dies takes those who feed
 //! it down as well, and they begin again where the checkpoint says.
 //!
-//! `grammar`, `machine`, `tail` and `replay` are pure: no actors, no clock, no files.
+//! `grammar`, `machine`, `mqtt`, `tail` and `replay` are pure: no actors, no clock, no files.
 
 pub mod grammar;
 pub mod machine;
+pub mod mqtt;
 pub mod query;
 pub mod replay;
 pub mod tail;

@@ -227,7 +227,7 @@ fn part(c: &mut Cursor<'_>, figures: &mut Figures) -> Option<()> {
     c.want(b",")?;
     c.blanks();
     if c.eat(b"BER: ") {
-        figures.ber_percent = percent(quantity(c)?);
+        figures.ber_percent = believed_percent(quantity(c)?);
         return c.want(b"%");
     }
     if c.eat(b"RSSI: ") {
@@ -236,10 +236,10 @@ fn part(c: &mut Cursor<'_>, figures: &mut Figures) -> Option<()> {
     }
     let amount = quantity(c)?;
     if c.eat(b" seconds") {
-        figures.duration_ms = milliseconds(amount);
+        figures.duration_ms = believed_ms(amount);
         Some(())
     } else if c.eat(b"% packet loss") {
-        figures.loss_percent = percent(amount);
+        figures.loss_percent = believed_percent(amount);
         Some(())
     } else {
         c.want(b" blocks")
@@ -261,11 +261,13 @@ fn decimal(word: &[u8]) -> Option<f64> {
     text.parse().ok().filter(|number: &f64| number.is_finite())
 }
 
-fn percent(amount: Option<f64>) -> Option<f64> {
+/// A percentage, if it is one.
+pub(crate) fn believed_percent(amount: Option<f64>) -> Option<f64> {
     amount.filter(|percent| (0.0..=100.0).contains(percent))
 }
 
-fn milliseconds(seconds: Option<f64>) -> Option<u32> {
+/// Seconds as milliseconds, if a call can be that long.
+pub(crate) fn believed_ms(seconds: Option<f64>) -> Option<u32> {
     let ms = (seconds? * 1000.0).round();
     #[allow(
         clippy::cast_possible_truncation,
@@ -286,10 +288,21 @@ fn rssi(c: &mut Cursor<'_>) -> Option<Option<Rssi>> {
     let avg = dbm(c)?;
     c.eat(b" ");
     c.want(b"dBm")?;
-    let (Some(min), Some(max), Some(avg)) = (min, max, avg) else {
-        return Some(None);
-    };
-    Some((min <= avg && avg <= max).then_some(Rssi { min, max, avg }))
+    Some(believed_rssi(min, max, avg))
+}
+
+/// A triple that is in order.
+pub(crate) fn believed_rssi(min: Option<i16>, max: Option<i16>, avg: Option<i16>) -> Option<Rssi> {
+    let (min, max, avg) = (min?, max?, avg?);
+    (min <= avg && avg <= max).then_some(Rssi { min, max, avg })
+}
+
+/// A signal strength, if a modem can measure it.
+pub(crate) fn believed_dbm(number: Option<f64>) -> Option<i16> {
+    let dbm = number?.round();
+    let (weakest, strongest) = (f64::from(*DBM.start()), f64::from(*DBM.end()));
+    #[allow(clippy::cast_possible_truncation, reason = "checked to be within the modem's scale")]
+    (weakest..=strongest).contains(&dbm).then_some(dbm as i16)
 }
 
 fn dbm(c: &mut Cursor<'_>) -> Option<Option<i16>> {

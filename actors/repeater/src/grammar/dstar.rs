@@ -117,7 +117,7 @@ fn parties<'a>(c: &mut Cursor<'a>) -> Option<Parties<'a>> {
 
 /// `CQCQCQ` is for everybody, `/` a route; a letter alone, or `L` in the last place behind a reflector, is a
 /// command to the gateway.
-fn destination_kind(field: &[u8]) -> Option<DestinationKind> {
+pub(crate) fn destination_kind(field: &[u8]) -> Option<DestinationKind> {
     let links = |name: &[u8]| field.len() == CALL && REFLECTORS.iter().any(|kind| name.starts_with(kind));
     match trim(field) {
         [] => None,

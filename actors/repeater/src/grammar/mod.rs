@@ -36,6 +36,9 @@ pub use lines::Lines;
 pub use reader::{MAX_LINE, Reader, Tally};
 pub use text::Text;
 
+pub(crate) use call::{believed_dbm, believed_ms, believed_percent, believed_rssi};
+pub(crate) use dstar::destination_kind as dstar_destination;
+
 use cursor::Cursor;
 
 /// Reads the text behind a frame.

@@ -110,10 +110,22 @@ impl Machine {
         self.heard_at
     }
 
+    /// The host's talk time in seconds, if it told its configuration; 0 is none.
+    pub(crate) const fn talk_time_s(&self) -> Option<u32> {
+        self.host.status.configuration.timeout_s
+    }
+
     /// Says that it is `log_time` now, and no record came.
     pub fn advance(&mut self, log_time: Timestamp, out: &mut Vec<Emitted>) {
         self.clock.see(log_time);
         self.expire(out);
+    }
+
+    /// The host fell silent; it was alive last `at` that time. What was open then is over, and nothing is known.
+    pub fn host_gone(&mut self, at: Timestamp, out: &mut Vec<Emitted>) {
+        self.calls.host_restarted(at, out);
+        self.mode_lines = false;
+        self.change_mode(at, HostMode::Unknown, out);
     }
 
     /// The log ends here: calls that were waited for are told as they stand, running ones as `open`.

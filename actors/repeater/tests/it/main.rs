@@ -11,6 +11,10 @@
 
 mod follow;
 mod forms;
+mod mqtt_capture;
+mod mqtt_properties;
+mod mqtt_rules;
+mod mqtt_support;
 mod properties;
 mod purity;
 mod rules;
