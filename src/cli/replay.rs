@@ -10,6 +10,7 @@ use anyhow::Context;
 use clap::ValueEnum;
 use indicatif::{ProgressBar, ProgressStyle};
 use model::repeater::{CallSource, Document, EndReason, Qso};
+use repeater::mqtt::MqttReplay;
 use repeater::replay::Replay;
 
 use super::complain;
@@ -25,6 +26,9 @@ pub(super) struct Arguments {
     /// Logs, oldest first; - reads standard input
     #[arg(required = true, value_name = "FILE")]
     files: Vec<PathBuf>,
+    /// The files are captures of MQTT messages: `TIME TOPIC PAYLOAD` a line
+    #[arg(long)]
+    mqtt: bool,
     /// How to print
     #[arg(long, value_enum, default_value_t = Format::Jsonl)]
     format: Format,
@@ -40,7 +44,10 @@ enum Format {
 
 pub(super) fn replay(arguments: &Arguments) -> anyhow::Result<()> {
     let mut printer = Printer::new(arguments.format);
-    let mut replay = Replay::default();
+    let mut replay = match arguments.mqtt {
+        true => Era::Mqtt(Box::default()),
+        false => Era::File(Box::default()),
+    };
     let progress = Progress::new(&arguments.files);
     for file in &arguments.files {
         read_all(open(file)?, &progress, |chunk| {
@@ -55,6 +62,42 @@ pub(super) fn replay(arguments: &Arguments) -> anyhow::Result<()> {
     progress.finish();
     tell_unrecognised(&replay);
     Ok(())
+}
+
+/// What the host wrote: files until 2026, messages since.
+enum Era {
+    File(Box<Replay>),
+    Mqtt(Box<MqttReplay>),
+}
+
+impl Era {
+    fn push(&mut self, chunk: &[u8], sink: &mut impl FnMut(Document)) {
+        match self {
+            Era::File(replay) => replay.push(chunk, sink),
+            Era::Mqtt(replay) => replay.push(chunk, sink),
+        }
+    }
+
+    fn end_of_file(&mut self, sink: &mut impl FnMut(Document)) {
+        match self {
+            Era::File(replay) => replay.end_of_file(sink),
+            Era::Mqtt(replay) => replay.end_of_file(sink),
+        }
+    }
+
+    fn finish(&mut self, sink: &mut impl FnMut(Document)) {
+        match self {
+            Era::File(replay) => replay.finish(sink),
+            Era::Mqtt(replay) => replay.finish(sink),
+        }
+    }
+
+    fn unrecognised(&self) -> Vec<(&'static str, u64)> {
+        match self {
+            Era::File(replay) => replay.unrecognised().collect(),
+            Era::Mqtt(replay) => replay.unrecognised().collect(),
+        }
+    }
 }
 
 fn open(path: &Path) -> anyhow::Result<Box<dyn Read>> {
@@ -84,8 +127,8 @@ fn read_all(
     }
 }
 
-fn tell_unrecognised(replay: &Replay) {
-    let kinds = replay.tally().by_kind().into_iter().filter(|(_, count)| *count > 0);
+fn tell_unrecognised(replay: &Era) {
+    let kinds = replay.unrecognised().into_iter().filter(|(_, count)| *count > 0);
     let kinds: Vec<String> = kinds.map(|(kind, count)| format!("{kind} {count}")).collect();
     if !kinds.is_empty() {
         complain(&format_args!("stationd: lines of no known form: {}", kinds.join(", ")));

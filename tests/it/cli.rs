@@ -26,23 +26,31 @@ fn output(arguments: &[&str]) -> Output {
     stationd().args(arguments).stdin(Stdio::null()).output().unwrap()
 }
 
-#[test]
-fn replay_of_the_sample_gives_the_expected_calls() {
-    let printed = stationd()
-        .arg("replay")
-        .arg(sample("MMDVM-2026-11-21.log"))
-        .output()
-        .unwrap();
+/// Replays a recording and compares its calls, field by field, with those that are known to be in it.
+fn assert_replay_gives(flags: &[&str], recording: &str, expected: &str) {
+    let mut command = stationd();
+    command.arg("replay").args(flags).arg(sample(recording));
+    let printed = command.output().unwrap();
     assert!(printed.status.success());
     let calls: Vec<Value> = documents(&printed.stdout)
         .into_iter()
         .filter(|document| document["type"] == "qso")
         .collect();
-    let expected = documents(&std::fs::read(sample("expected.jsonl")).unwrap());
+    let expected = documents(&std::fs::read(sample(expected)).unwrap());
     assert_eq!(calls.len(), expected.len());
     for (call, expected) in calls.iter().zip(&expected) {
         assert_eq!(call, expected);
     }
+}
+
+#[test]
+fn replay_of_the_sample_gives_the_expected_calls() {
+    assert_replay_gives(&[], "MMDVM-2026-11-21.log", "expected.jsonl");
+}
+
+#[test]
+fn replay_of_an_mqtt_capture_gives_the_expected_calls() {
+    assert_replay_gives(&["--mqtt"], "mqtt/capture.txt", "mqtt/calls.jsonl");
 }
 
 #[test]
