@@ -16,3 +16,4 @@ mod purity;
 mod rules;
 mod sample;
 mod support;
+mod time;
