@@ -61,14 +61,8 @@ impl Station {
 
     fn start(mut command: Command) -> Station {
         let scratch = TempDir::new().expect("a directory");
-        command
-            .env("TMPDIR", scratch.path())
-            .env("STATIOND__WEB__PORT", "0")
-            .env("STATIOND__LOG__FORMAT", "json")
-            .stdin(Stdio::null())
-            .stdout(Stdio::null())
-            .stderr(Stdio::piped());
-        let mut process = command.spawn().expect("the binary starts");
+        command.env("TMPDIR", scratch.path()).stderr(Stdio::piped());
+        let mut process = detached(&mut command).spawn().expect("the binary starts");
         let log = lines(process.stderr.take().expect("a pipe"));
         let address = listening(&log);
         Station {
@@ -111,18 +105,28 @@ impl Station {
 
     /// All calls that the journal holds, oldest first.
     pub(crate) fn calls(&self) -> Vec<Value> {
-        let mut calls = Vec::new();
-        let mut cursor = String::new();
-        loop {
-            let (_, page) = self.get(&format!("/api/v1/repeater/calls?limit=1000{cursor}"));
-            calls.extend(page["items"].as_array().expect("calls").iter().cloned());
-            match page["next"].as_str() {
-                Some(next) => cursor = format!("&cursor={next}"),
-                None => break,
-            }
-        }
+        let mut calls = self.list("/api/v1/repeater/calls?limit=1000");
         calls.reverse();
         calls
+    }
+
+    /// All events of this source that the journal holds, oldest first.
+    pub(crate) fn events(&self, source: &str) -> Vec<Value> {
+        self.list(&format!("/api/v1/events?since=0&limit=1000&source={source}"))
+    }
+
+    /// The items of all pages.
+    fn list(&self, path: &str) -> Vec<Value> {
+        let mut items = Vec::new();
+        let mut cursor = String::new();
+        loop {
+            let (_, page) = self.get(&format!("{path}{cursor}"));
+            items.extend(page["items"].as_array().expect("items").iter().cloned());
+            match page["next"].as_str() {
+                Some(next) => cursor = format!("&cursor={next}"),
+                None => return items,
+            }
+        }
     }
 
     pub(crate) fn socket(&self, subscribe: &Value) -> Socket {
@@ -168,6 +172,46 @@ impl Drop for Station {
     fn drop(&mut self) {
         let killed = self.process.kill();
         let waited = self.process.wait();
+        assert!(killed.is_ok() && waited.is_ok() || thread::panicking());
+    }
+}
+
+/// Lets it run beside a test and other stations.
+fn detached(command: &mut Command) -> &mut Command {
+    command
+        .env("STATIOND__WEB__PORT", "0")
+        .env("STATIOND__LOG__FORMAT", "json")
+        .stdin(Stdio::null())
+        .stdout(Stdio::null())
+}
+
+/// A station that nobody waits for: to be killed at any moment of its life, its start included.
+pub(crate) struct Doomed(Child);
+
+impl Doomed {
+    pub(crate) fn run(stage: &Stage) -> Doomed {
+        let mut command = stationd();
+        command.arg("run").arg("--config").arg(stage.config());
+        let process = detached(&mut command).stderr(Stdio::null()).spawn();
+        Doomed(process.expect("the binary starts"))
+    }
+
+    /// `kill -9`; it must have lived until then.
+    pub(crate) fn kill(&mut self) {
+        assert_eq!(
+            self.0.try_wait().expect("own child"),
+            None,
+            "it ended before it was killed"
+        );
+        self.0.kill().expect("killed");
+        self.0.wait().expect("own child");
+    }
+}
+
+impl Drop for Doomed {
+    fn drop(&mut self) {
+        let killed = self.0.kill();
+        let waited = self.0.wait();
         assert!(killed.is_ok() && waited.is_ok() || thread::panicking());
     }
 }
@@ -272,13 +316,25 @@ impl Stage {
             directory: TempDir::new().expect("a directory"),
         };
         fs::create_dir(stage.logs()).expect("a log directory");
-        let config = format!(
-            "[journal]\npath = {:?}\nsynchronous = \"normal\"\n[repeater]\nlog_directory = {:?}\nfile_root = \"MMDVM\"\n",
-            stage.path("journal.db"),
-            stage.logs(),
-        );
-        fs::write(stage.config(), config).expect("a configuration");
+        stage.follow(&stage.logs());
         stage
+    }
+
+    /// A place for another station that follows the same logs.
+    pub(crate) fn beside(&self) -> Stage {
+        let stage = Stage {
+            directory: TempDir::new().expect("a directory"),
+        };
+        stage.follow(&self.logs());
+        stage
+    }
+
+    fn follow(&self, logs: &Path) {
+        let config = format!(
+            "[journal]\npath = {:?}\nsynchronous = \"normal\"\n[repeater]\nlog_directory = {logs:?}\nfile_root = \"MMDVM\"\n",
+            self.path("journal.db"),
+        );
+        fs::write(self.config(), config).expect("a configuration");
     }
 
     pub(crate) fn path(&self, name: &str) -> PathBuf {
@@ -289,7 +345,7 @@ impl Stage {
         self.path("stationd.toml")
     }
 
-    fn logs(&self) -> PathBuf {
+    pub(crate) fn logs(&self) -> PathBuf {
         self.path("log")
     }
 

@@ -15,6 +15,10 @@ mod follow;
 #[cfg(test)]
 mod harness;
 #[cfg(test)]
+mod kill9;
+#[cfg(test)]
 mod problems;
 #[cfg(test)]
 mod shutdown;
+#[cfg(test)]
+mod traffic;

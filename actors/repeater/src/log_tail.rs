@@ -13,7 +13,7 @@
 use std::io;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use actix::{Actor, AsyncContext, Context, WrapFuture};
 use journal::SignalBoard;
@@ -25,8 +25,9 @@ use tokio::sync::Notify;
 
 use crate::config::RepeaterConfig;
 use crate::follower::{Chunk, Follower, Look};
+use crate::grammar::Memory;
 use crate::parser::{LinesRead, ParserActor};
-use crate::state_machine::{ANSWER_LIMIT, CaughtUp, GetPosition, StateMachineActor};
+use crate::state_machine::{ANSWER_LIMIT, Bookmark, CaughtUp, GetPosition, StateMachineActor};
 use crate::tail::Position;
 
 /// How often to look without being told: file systems without notification, directories that appear, deadlines of the
@@ -99,18 +100,18 @@ struct Tail {
 impl Tail {
     async fn follow(mut self) {
         loop {
-            let position = self.locate().await;
-            self.read_from(position).await;
+            let bookmark = self.locate().await;
+            self.read_from(bookmark).await;
             tokio::time::sleep(LOCATE_AFTER).await;
         }
     }
 
     /// Asks the state machine how far it has come.
-    async fn locate(&self) -> Position {
+    async fn locate(&self) -> Bookmark {
         loop {
             self.state_machine.wait_up(0).await;
             match self.state_machine.ask(GetPosition, ANSWER_LIMIT).await {
-                Ok(Ok(position)) => return position,
+                Ok(Ok(bookmark)) => return bookmark,
                 Ok(Err(refused)) => tracing::debug!(%refused, "position not known yet"),
                 Err(error) => tracing::debug!(%error, "position not known yet"),
             }
@@ -119,21 +120,28 @@ impl Tail {
     }
 
     /// Reads on and on; returns when the position has to be asked anew.
-    async fn read_from(&mut self, mut position: Position) {
+    async fn read_from(&mut self, bookmark: Bookmark) {
+        let Bookmark { mut position, memory } = bookmark;
+        let mut memory = Some(memory);
         loop {
+            let as_of = Instant::now();
             match self.look(&position).await {
                 Ok(Look::Lines(chunk)) => {
                     let to = chunk.to.clone();
-                    if !self.hand_on(chunk).await {
+                    if !self.hand_on(chunk, memory.take()).await {
                         return;
                     }
                     position = Some(to);
                 }
                 Ok(Look::Nothing { inside_file, behind }) => {
                     let problem = (!inside_file).then(|| "no log file yet".to_owned());
-                    self.wait(&position, behind, problem).await;
+                    self.show_waiting(&position, behind, problem);
+                    self.wait(as_of).await;
                 }
-                Err(error) => self.wait(&position, 0, Some(error.to_string())).await,
+                Err(error) => {
+                    self.show_waiting(&position, 0, Some(error.to_string()));
+                    self.wait(as_of).await;
+                }
             }
         }
     }
@@ -149,7 +157,7 @@ impl Tail {
         look
     }
 
-    async fn hand_on(&mut self, chunk: Chunk) -> bool {
+    async fn hand_on(&mut self, chunk: Chunk, memory: Option<Memory>) -> bool {
         let progress = Progress {
             file: Some(chunk.to.name.clone()),
             offset: chunk.to.offset,
@@ -157,7 +165,7 @@ impl Tail {
             problem: None,
         };
         self.parser.wait_up(0).await;
-        match self.parser.ask(LinesRead(chunk), ANSWER_LIMIT).await {
+        match self.parser.ask(LinesRead { chunk, memory }, ANSWER_LIMIT).await {
             Ok(Ok(())) => {
                 self.show(progress);
                 true
@@ -173,8 +181,7 @@ impl Tail {
         }
     }
 
-    /// Waits for the log to grow. Meanwhile time goes by for the state machine.
-    async fn wait(&mut self, position: &Position, behind_bytes: u64, problem: Option<String>) {
+    fn show_waiting(&mut self, position: &Position, behind_bytes: u64, problem: Option<String>) {
         let place = position.as_ref();
         self.show(Progress {
             file: place.map(|place| place.name.clone()),
@@ -182,8 +189,12 @@ impl Tail {
             behind_bytes,
             problem,
         });
+    }
+
+    /// Waits for the log to grow. Meanwhile time goes by for the state machine.
+    async fn wait(&mut self, as_of: Instant) {
         self.watch.renew();
-        if let Err(error) = self.state_machine.ask(CaughtUp, ANSWER_LIMIT).await {
+        if let Err(error) = self.state_machine.ask(CaughtUp { as_of }, ANSWER_LIMIT).await {
             tracing::debug!(%error, "no answer from the state machine");
         }
         // A change since the last look has left its mark: it ends the wait at once. Otherwise time is up after a while.

@@ -2,7 +2,7 @@
 //!
 //! Owns: the reader's memory from line to line, and the count of what it did not recognise. Talks to: the state
 //! machine, whose answer it hands back to the log tail; that is how the log is read no faster than the journal commits.
-//! Fails when: never by what a line holds. Started anew, it begins with an empty memory, at the start of a line.
+//! Fails when: never by what a line holds. Started anew, it is told what to remember with the first lines.
 
 use std::sync::Arc;
 
@@ -12,13 +12,18 @@ use kernel::{AskError, ChildRef};
 use model::{Signal, Source, Timestamp};
 
 use crate::follower::Chunk;
-use crate::grammar::{Lines, Reader, Record, Tally};
+use crate::grammar::{Lines, Memory, Reader, Record, Tally};
 use crate::state_machine::{ANSWER_LIMIT, RecordsParsed, Refused, StateMachineActor};
 
 /// Fact: whole lines were read from the log. The answer comes when all that they mean is in the journal.
 #[derive(Debug, Message)]
 #[rtype(result = "Result<(), NotTaken>")]
-pub(crate) struct LinesRead(pub(crate) Chunk);
+pub(crate) struct LinesRead {
+    /// The lines.
+    pub(crate) chunk: Chunk,
+    /// What to remember of the lines before; `None`: the ones before are those that were read last.
+    pub(crate) memory: Option<Memory>,
+}
 
 /// Why lines were not taken; where to read on has to be asked anew.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
@@ -95,9 +100,14 @@ kernel::answers_ping!(ParserActor);
 impl Handler<LinesRead> for ParserActor {
     type Result = ResponseActFuture<ParserActor, Result<(), NotTaken>>;
 
-    fn handle(&mut self, LinesRead(chunk): LinesRead, _: &mut Context<ParserActor>) -> Self::Result {
+    fn handle(&mut self, lines: LinesRead, _: &mut Context<ParserActor>) -> Self::Result {
+        let LinesRead { chunk, memory } = lines;
+        if let Some(memory) = memory {
+            self.reader.remember(memory);
+        }
         let parsed = RecordsParsed {
             records: self.parse(&chunk.lines),
+            memory: self.reader.memory().clone(),
             from: chunk.from,
             to: chunk.to,
             bytes: chunk.lines.len(),

@@ -14,8 +14,9 @@ use serde::{Deserialize, Serialize};
 use serde_json::value::RawValue;
 use tokio::sync::watch;
 
+use crate::grammar::Memory;
 use crate::machine::{Emitted, Machine};
-use crate::state_machine::{RecordsParsed, Refused};
+use crate::state_machine::{Bookmark, RecordsParsed, Refused};
 use crate::tail::Position;
 
 /// The producer's name in the journal, and the source of its events.
@@ -35,6 +36,7 @@ const COMPLAIN_EVERY: u32 = 120;
 #[derive(Serialize)]
 struct Save<'a> {
     position: &'a Position,
+    memory: &'a Memory,
     machine: &'a Machine,
 }
 
@@ -42,6 +44,8 @@ struct Save<'a> {
 #[derive(Deserialize)]
 struct Saved {
     position: Position,
+    #[serde(default)]
+    memory: Memory,
     machine: Box<RawValue>,
 }
 
@@ -50,7 +54,7 @@ pub(crate) struct Recorder {
     journal: Journal,
     source: Source,
     machine: Machine,
-    position: Position,
+    bookmark: Bookmark,
     /// Version of the checkpoint that is stored.
     version: u64,
     /// This incarnation's name as a writer.
@@ -66,7 +70,7 @@ impl Recorder {
     pub(crate) fn resume(journal: &Journal) -> Result<Recorder, JournalError> {
         let checkpoint = journal.checkpoint(REPEATER)?;
         let version = checkpoint.as_ref().map_or(0, |checkpoint| checkpoint.version);
-        let (position, machine) = checkpoint
+        let (bookmark, machine) = checkpoint
             .map(|checkpoint| restore(&checkpoint.data))
             .unwrap_or_default();
         let recorder = Recorder {
@@ -74,7 +78,7 @@ impl Recorder {
             source: Source::new(REPEATER),
             state: watch::Sender::new(machine.state()),
             machine,
-            position,
+            bookmark,
             version,
             // The only randomness in the standard library; it has to differ between incarnations, no more.
             writer: RandomState::new().hash_one(version),
@@ -86,8 +90,8 @@ impl Recorder {
     }
 
     /// How far the log was read.
-    pub(crate) const fn position(&self) -> &Position {
-        &self.position
+    pub(crate) const fn bookmark(&self) -> &Bookmark {
+        &self.bookmark
     }
 
     /// What the repeater does, as told so far.
@@ -97,7 +101,7 @@ impl Recorder {
 
     /// Takes the records of the next lines, and answers when their meaning is stored.
     pub(crate) async fn take(&mut self, parsed: RecordsParsed) -> Result<(), Refused> {
-        if parsed.from != self.position {
+        if parsed.from != self.bookmark.position {
             return Err(Refused::OutOfPlace);
         }
         let mut out = Vec::new();
@@ -107,16 +111,20 @@ impl Recorder {
         if !parsed.records.is_empty() {
             self.heard = Instant::now();
         }
-        self.position = Some(parsed.to);
+        self.bookmark = Bookmark {
+            position: Some(parsed.to),
+            memory: parsed.memory,
+        };
         self.unsaved_bytes = self.unsaved_bytes.saturating_add(parsed.bytes);
         self.keep(out).await
     }
 
-    /// Lets log time go by, as the log has nothing more to say.
-    pub(crate) async fn time_passed(&mut self) -> Result<(), Refused> {
+    /// Lets log time go by up to a moment at which the log had nothing more to say.
+    pub(crate) async fn time_passed(&mut self, as_of: Instant) -> Result<(), Refused> {
         let mut out = Vec::new();
         if let Some(at) = self.machine.heard_at() {
-            self.machine.advance(at.plus(self.heard.elapsed()), &mut out);
+            self.machine
+                .advance(at.plus(as_of.saturating_duration_since(self.heard)), &mut out);
         }
         self.keep(out).await
     }
@@ -138,7 +146,8 @@ impl Recorder {
     /// Stores events and checkpoint, however often it takes.
     async fn store(&mut self, events: Vec<NewEvent>) -> Result<(), Refused> {
         let save = Save {
-            position: &self.position,
+            position: &self.bookmark.position,
+            memory: &self.bookmark.memory,
             machine: &self.machine,
         };
         let data = serde_json::to_string(&save).map_err(|error| {
@@ -219,7 +228,7 @@ impl Recorder {
 }
 
 /// The position is kept at any price; without the machine at worst the calls that were open are told wrongly.
-fn restore(data: &str) -> (Position, Machine) {
+fn restore(data: &str) -> (Bookmark, Machine) {
     let saved: Saved = match serde_json::from_str(data) {
         Ok(saved) => saved,
         Err(error) => {
@@ -231,7 +240,11 @@ fn restore(data: &str) -> (Position, Machine) {
         tracing::warn!(%error, "state of another release, begun anew");
         Machine::default()
     });
-    (saved.position, machine)
+    let bookmark = Bookmark {
+        position: saved.position,
+        memory: saved.memory,
+    };
+    (bookmark, machine)
 }
 
 #[cfg(test)]
@@ -270,12 +283,20 @@ mod tests {
         }
     }
 
+    fn bookmark(offset: u64) -> Bookmark {
+        Bookmark {
+            position: Some(place(offset)),
+            memory: Memory::default(),
+        }
+    }
+
     fn parsed(from: Position, to: u64) -> RecordsParsed {
         let mut records: Vec<Record<'static>> = Vec::new();
         Reader::default().read(HEADER, |record| records.push(record.into_owned()));
         RecordsParsed {
             from,
             to: place(to),
+            memory: Memory::default(),
             records,
             bytes: HEADER.len(),
         }
@@ -289,7 +310,7 @@ mod tests {
         assert_eq!(recorder.take(parsed(None, 88)).await, Ok(()));
         let stored = journal.head();
         assert_eq!(recorder.take(parsed(None, 88)).await, Err(Refused::OutOfPlace));
-        assert_eq!((journal.head(), recorder.position()), (stored, &Some(place(88))));
+        assert_eq!((journal.head(), recorder.bookmark()), (stored, &bookmark(88)));
         supervision.shutdown(Duration::from_secs(5)).await;
     }
 
@@ -302,7 +323,7 @@ mod tests {
         assert_eq!(new.take(parsed(None, 88)).await, Ok(()));
         assert_eq!(old.take(parsed(None, 88)).await, Err(Refused::Fenced));
         let resumed = Recorder::resume(&journal).unwrap();
-        assert_eq!((resumed.position(), &resumed.machine), (new.position(), &new.machine));
+        assert_eq!((resumed.bookmark(), &resumed.machine), (new.bookmark(), &new.machine));
         let started = journal.events(&EventQuery::default()).unwrap();
         assert_eq!(
             started
@@ -318,6 +339,6 @@ mod tests {
     fn checkpoint_of_another_release_keeps_its_position() {
         let position = serde_json::to_string(&place(7)).unwrap();
         let (found, machine) = restore(&format!(r#"{{"position":{position},"machine":{{"calls":42}}}}"#));
-        assert_eq!((found, machine), (Some(place(7)), Machine::default()));
+        assert_eq!((found, machine), (bookmark(7), Machine::default()));
     }
 }

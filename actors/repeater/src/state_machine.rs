@@ -11,7 +11,7 @@
 //! ```
 
 use std::sync::Arc;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use actix::{
     Actor, ActorContext, ActorFutureExt, Context, Handler, Message, MessageResult, ResponseActFuture, WrapFuture,
@@ -21,7 +21,7 @@ use kernel::{ChildEnv, StartError};
 use model::repeater::RepeaterState;
 use tokio::sync::{Mutex, watch};
 
-use crate::grammar::Record;
+use crate::grammar::{Memory, Record};
 use crate::recorder::Recorder;
 use crate::tail::{Place, Position};
 
@@ -37,6 +37,8 @@ pub(crate) struct RecordsParsed {
     pub(crate) from: Position,
     /// The position behind them.
     pub(crate) to: Place,
+    /// What a reader has to know of the lines up to there.
+    pub(crate) memory: Memory,
     /// The records that matter.
     pub(crate) records: Vec<Record<'static>>,
     /// How long the lines are, those that do not matter included.
@@ -46,12 +48,24 @@ pub(crate) struct RecordsParsed {
 /// Fact: all that the log holds was read, and time goes by.
 #[derive(Debug, Message)]
 #[rtype(result = "Result<(), Refused>")]
-pub(crate) struct CaughtUp;
+pub(crate) struct CaughtUp {
+    /// Before the look that found no more: what was written since is not known yet.
+    pub(crate) as_of: Instant,
+}
 
 /// Question: from where to read on?
 #[derive(Debug, Message)]
-#[rtype(result = "Result<Position, Refused>")]
+#[rtype(result = "Result<Bookmark, Refused>")]
 pub(crate) struct GetPosition;
+
+/// Where a reader goes on.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub(crate) struct Bookmark {
+    /// The position.
+    pub(crate) position: Position,
+    /// What it has to know of the lines before.
+    pub(crate) memory: Memory,
+}
 
 /// Question: what does the repeater do now?
 #[derive(Debug, Message)]
@@ -130,17 +144,17 @@ impl Handler<RecordsParsed> for StateMachineActor {
 impl Handler<CaughtUp> for StateMachineActor {
     type Result = Answer;
 
-    fn handle(&mut self, CaughtUp: CaughtUp, _: &mut Context<StateMachineActor>) -> Answer {
-        self.record(async move |recorder| recorder.time_passed().await)
+    fn handle(&mut self, CaughtUp { as_of }: CaughtUp, _: &mut Context<StateMachineActor>) -> Answer {
+        self.record(async move |recorder| recorder.time_passed(as_of).await)
     }
 }
 
 impl Handler<GetPosition> for StateMachineActor {
-    type Result = Result<Position, Refused>;
+    type Result = Result<Bookmark, Refused>;
 
-    fn handle(&mut self, GetPosition: GetPosition, _: &mut Context<StateMachineActor>) -> Result<Position, Refused> {
+    fn handle(&mut self, GetPosition: GetPosition, _: &mut Context<StateMachineActor>) -> Result<Bookmark, Refused> {
         let recorder = self.recorder.try_lock().map_err(|_| Refused::Busy)?;
-        Ok(recorder.position().clone())
+        Ok(recorder.bookmark().clone())
     }
 }
 

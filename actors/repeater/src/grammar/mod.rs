@@ -33,7 +33,7 @@ pub use call::{Channel, End, Ending, Figures, Parties, Start};
 pub use frame::Level;
 pub use line::{Alias, Denied, HostLine, Line, Link, ModemLine, Page, Position, Record, Signal};
 pub use lines::Lines;
-pub use reader::{MAX_LINE, Reader, Tally};
+pub use reader::{MAX_LINE, Memory, Reader, Tally};
 pub use text::Text;
 
 pub(crate) use call::{believed_dbm, believed_ms, believed_percent, believed_rssi};

@@ -8,7 +8,7 @@ use std::time::Duration;
 
 use model::Timestamp;
 use model::repeater::HostMode;
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 
 use super::cursor::Cursor;
 use super::frame::{self, FrameFault, Frames, Level};
@@ -113,17 +113,43 @@ impl Tally {
     }
 }
 
+/// What closes a text that may hold newlines.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+enum Closing {
+    Quote,
+    Apostrophe,
+    /// Of a remote command.
+    Received,
+}
+
+impl Closing {
+    const fn bytes(self) -> &'static [u8] {
+        match self {
+            Closing::Quote => b"\"",
+            Closing::Apostrophe => b"'",
+            Closing::Received => b"\" received",
+        }
+    }
+}
+
+/// What has to be known of the lines before. Kept with a position in the log, so that a reader that goes on from there
+/// believes what one that read all would believe.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Memory {
+    /// What would close the text that the line before left open, and how many lines may still be part of it.
+    open_text: Option<(Closing, u8)>,
+    /// Time of the newest record.
+    newest: Option<Timestamp>,
+    /// Time that the newest suspected record claimed.
+    suspected: Option<Timestamp>,
+}
+
 /// Reads line after line of one log.
 #[derive(Clone, Debug, Default)]
 pub struct Reader {
     frames: Frames,
     tally: Tally,
-    /// What would close the text that the line before left open, and how many lines may still be part of it.
-    open_text: Option<(&'static [u8], u8)>,
-    /// Time of the newest record.
-    newest: Option<Timestamp>,
-    /// Time that the newest suspected record claimed.
-    suspected: Option<Timestamp>,
+    memory: Memory,
 }
 
 impl Reader {
@@ -132,7 +158,7 @@ impl Reader {
         self.tally.lines += 1;
         let line = line.strip_suffix(b"\r").unwrap_or(line);
         if line.len() > MAX_LINE {
-            self.open_text = None;
+            self.memory.open_text = None;
             return self.tally.count(Unrecognised::TooLong);
         }
         if line.is_empty() {
@@ -145,6 +171,17 @@ impl Reader {
         self.records(line, &mut sink);
     }
 
+    /// What has to be known of the lines so far.
+    #[must_use]
+    pub const fn memory(&self) -> &Memory {
+        &self.memory
+    }
+
+    /// Goes on behind other lines than those it read.
+    pub fn remember(&mut self, memory: Memory) {
+        self.memory = memory;
+    }
+
     /// What was read so far.
     #[must_use]
     pub const fn tally(&self) -> &Tally {
@@ -153,11 +190,11 @@ impl Reader {
 
     /// Whether the line is the continuation of text that the line before left open.
     fn is_inside_text(&mut self, line: &[u8]) -> bool {
-        let Some((closing, lines)) = self.open_text.take() else {
+        let Some((closing, lines)) = self.memory.open_text.take() else {
             return false;
         };
-        if lines > 1 && !line.ends_with(closing) {
-            self.open_text = Some((closing, lines - 1));
+        if lines > 1 && !line.ends_with(closing.bytes()) {
+            self.memory.open_text = Some((closing, lines - 1));
         }
         true
     }
@@ -205,24 +242,25 @@ impl Reader {
         if self.is_too_old(at, &line) {
             return self.tally.count(Unrecognised::Forged);
         }
-        self.open_text = unclosed(&line, text).map(|closing| (closing, MAX_FORGED));
+        self.memory.open_text = unclosed(&line, text).map(|closing| (closing, MAX_FORGED));
         sink(Record { level, at, line });
     }
 
     /// Whether a change of state claims a time before the newest record's, with nothing to show that the clock went
     /// back.
     fn is_too_old(&mut self, at: Timestamp, line: &Line<'_>) -> bool {
-        let newest = self.newest.unwrap_or(at);
+        let newest = self.memory.newest.unwrap_or(at);
         let old = newest.since(at) > OUT_OF_ORDER;
         let proven = self
+            .memory
             .suspected
             .is_some_and(|suspected| at >= suspected && at.since(suspected) < CLOCK_SET_BACK);
         if old && changes_state(line) && !proven {
-            self.suspected = Some(at);
+            self.memory.suspected = Some(at);
             return true;
         }
-        self.suspected = None;
-        self.newest = Some(if old { at } else { newest.max(at) });
+        self.memory.suspected = None;
+        self.memory.newest = Some(if old { at } else { newest.max(at) });
         false
     }
 
@@ -271,15 +309,15 @@ const fn changes_state(line: &Line<'_>) -> bool {
 }
 
 /// What is missing at the end of a line whose text holds a newline.
-fn unclosed(line: &Line<'_>, text: &[u8]) -> Option<&'static [u8]> {
-    let closing: &'static [u8] = if matches!(line, Line::Remote { .. }) {
-        b"\" received"
+fn unclosed(line: &Line<'_>, text: &[u8]) -> Option<Closing> {
+    let closing = if matches!(line, Line::Remote { .. }) {
+        Closing::Received
     } else if !matches!(line, Line::Alias(_)) {
         return None;
     } else if text.starts_with(b"DMR Talker Alias") {
-        b"'"
+        Closing::Apostrophe
     } else {
-        b"\""
+        Closing::Quote
     };
-    (!text.ends_with(closing)).then_some(closing)
+    (!text.ends_with(closing.bytes())).then_some(closing)
 }

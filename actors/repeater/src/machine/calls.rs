@@ -182,6 +182,11 @@ impl Calls {
         }
     }
 
+    /// When to stop waiting for ends.
+    pub(super) fn deadlines(&self) -> impl Iterator<Item = Tick> {
+        self.open.iter().filter_map(|call| call.deadline)
+    }
+
     /// Closes the calls whose end did not come in time.
     pub(super) fn expire(&mut self, tick: Tick, out: &mut Vec<Emitted>) {
         let overdue = |call: &OpenCall| call.deadline.is_some_and(|deadline| tick > deadline);

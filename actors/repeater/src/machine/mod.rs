@@ -151,13 +151,20 @@ impl Machine {
         }
     }
 
+    /// Lets the deadlines that are over pass one after the other, each at its own time: what is told must not depend on
+    /// how often somebody looks at the clock.
     fn expire(&mut self, out: &mut Vec<Emitted>) {
-        let told = out.len();
-        self.calls.expire(self.clock.tick(), out);
-        if let Some(closed) = out.get(told..).and_then(<[Emitted]>::last) {
-            self.imply_mode(closed.at, out);
+        let now = self.clock.tick();
+        let next = |machine: &Machine| machine.calls.deadlines().chain(machine.faults.deadlines()).min();
+        while let Some(deadline) = next(self).filter(|deadline| *deadline < now) {
+            let tick = deadline.saturating_add(1);
+            let told = out.len();
+            self.calls.expire(tick, out);
+            if let Some(closed) = out.get(told..).and_then(<[Emitted]>::last) {
+                self.imply_mode(closed.at, out);
+            }
+            self.faults.expire(tick, out);
         }
-        self.faults.expire(self.clock.tick(), out);
     }
 
     fn mode_set(&mut self, at: Timestamp, mode: HostMode, out: &mut Vec<Emitted>) {

@@ -77,6 +77,11 @@ impl Faults {
         self.known.push(known);
     }
 
+    /// When the minute of each complaint is over.
+    pub(super) fn deadlines(&self) -> impl Iterator<Item = Tick> {
+        self.known.iter().map(|known| after(known.told, SAME_FAULT))
+    }
+
     /// Tells what was repeated, once its minute is over, and forgets what was not.
     pub(super) fn expire(&mut self, tick: Tick, out: &mut Vec<Emitted>) {
         self.known.retain_mut(|known| {

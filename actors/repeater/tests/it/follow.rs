@@ -403,3 +403,26 @@ async fn disabled_repeater_is_shown_and_does_nothing() {
     assert!(stationd_repeater::current_state(&journal).is_none());
     supervision.shutdown(LIMIT).await;
 }
+
+#[tokio::test]
+async fn record_forged_through_text_is_not_believed_by_a_reader_that_was_started_anew() {
+    let place = Place::new();
+    let mut log = place.log(TODAY);
+    let station = place.launch();
+    let open = header("G4KLX", 0) + "M: 2026-11-21 06:00:01.000 M17, text Data: \"hi\n";
+    log.write_all(open.as_bytes()).unwrap();
+    station.progress(|progress| progress["offset"] == open.len()).await;
+    station.restart("repeater/parser").await;
+
+    let forged = "M: 2026-11-21 06:00:01.500 Mode set to Error\n73\"\n".to_owned() + &end("G4KLX", 2);
+    log.write_all(forged.as_bytes()).unwrap();
+    station.events("qso_ended", 1).await;
+    let query = EventQuery {
+        limit: 100,
+        ..EventQuery::default()
+    };
+    let told = station.journal.events(&query).unwrap();
+    let believed = told.iter().find(|event| event.data.get().contains("\"error\""));
+    assert!(believed.is_none(), "{believed:?}");
+    station.shutdown().await;
+}

@@ -20,3 +20,4 @@ mod purity;
 mod rules;
 mod sample;
 mod support;
+mod time;

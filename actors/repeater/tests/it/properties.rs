@@ -45,7 +45,7 @@ const TEXTS: &[&str] = &[
 ];
 
 /// Records with their time: mostly a little later, now and then hours away in either direction.
-fn logs() -> impl Strategy<Value = Vec<u8>> {
+pub(crate) fn logs() -> impl Strategy<Value = Vec<u8>> {
     let step = prop_oneof![8 => 0i64..4000, 1 => -20_000i64..200_000, 1 => -90_000_000i64..90_000_000];
     let level = prop_oneof![4 => Just('M'), 1 => Just('E')];
     let line = (step, level, proptest::sample::select(TEXTS));
