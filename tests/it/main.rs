@@ -7,6 +7,8 @@ mod architecture;
 #[cfg(test)]
 mod cli;
 #[cfg(test)]
+mod compat;
+#[cfg(test)]
 mod demo;
 #[cfg(test)]
 mod follow;
@@ -16,3 +18,5 @@ mod harness;
 mod problems;
 #[cfg(test)]
 mod shutdown;
+#[cfg(test)]
+mod statistics;

@@ -16,6 +16,7 @@ pub mod grammar;
 pub mod machine;
 pub mod query;
 pub mod replay;
+pub mod statistics;
 pub mod tail;
 
 mod config;
