@@ -5,7 +5,9 @@
 //! Fails when: the server ends by itself. Bad requests are answered ([`problem`]), slow readers are cut off by the kernel.
 
 mod actors;
+mod compat;
 mod events;
+mod export;
 mod feed;
 mod guard;
 mod health;
@@ -16,6 +18,7 @@ mod problem;
 mod repeater;
 mod signals;
 mod sse;
+mod statistics;
 mod ws;
 
 use std::fmt::Display;
@@ -73,6 +76,7 @@ pub(crate) struct Api {
     station: Shared,
     sessions: Arc<Semaphore>,
     closing: watch::Receiver<bool>,
+    watcher: compat::mmdvm::Mirror,
 }
 
 impl Api {
@@ -85,6 +89,11 @@ impl Api {
     fn take_seat(&self) -> Result<OwnedSemaphorePermit, Problem> {
         let full = |_| Problem::new(Kind::TooManySessions, format!("{MAX_SESSIONS} sessions are open"));
         Arc::clone(&self.sessions).try_acquire_owned().map_err(full)
+    }
+
+    /// Live sessions now.
+    fn open_sessions(&self) -> usize {
+        MAX_SESSIONS.saturating_sub(self.sessions.available_permits())
     }
 
     /// Resolves when the server stops; live sessions end then.
@@ -123,6 +132,7 @@ pub(crate) fn child(config: &WebConfig, listener: TcpListener, station: Shared) 
             station: station.clone(),
             sessions: Arc::new(Semaphore::new(MAX_SESSIONS)),
             closing: closing.subscribe(),
+            watcher: compat::mmdvm::Mirror::new(&station.journal),
         };
         let server = serve(listener, api, hosts.clone()).map_err(|error| StartError::Failed(error.to_string()))?;
         Ok(WebActor {
@@ -184,11 +194,14 @@ fn routes(config: &mut ServiceConfig) {
         page::routes,
         health::routes,
         repeater::routes,
+        statistics::routes,
+        export::routes,
         events::routes,
         signals::routes,
         actors::routes,
         ws::routes,
         sse::routes,
+        compat::mmdvm::routes,
         openapi::routes,
     ] {
         config.configure(section);

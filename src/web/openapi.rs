@@ -6,7 +6,8 @@ use actix_web::web::{ServiceConfig, resource};
 use utoipa::OpenApi;
 use utoipa_swagger_ui::SwaggerUi;
 
-use super::{actors, events, feed, health, repeater, signals, sse, ws};
+use super::compat::mmdvm;
+use super::{actors, events, export, feed, health, repeater, signals, sse, statistics, ws};
 
 /// The API, described.
 #[derive(OpenApi)]
@@ -24,6 +25,10 @@ use super::{actors, events, feed, health, repeater, signals, sse, ws};
         repeater::get_call,
         repeater::list_last_heard,
         repeater::list_links,
+        statistics::get_statistics,
+        statistics::get_quality,
+        export::get_csv,
+        export::get_adif,
         events::list_events,
         events::get_event,
         signals::list_signals,
@@ -31,6 +36,11 @@ use super::{actors, events, feed, health, repeater, signals, sse, ws};
         actors::post_request,
         ws::open,
         sse::open,
+        mmdvm::get_status,
+        mmdvm::get_mode,
+        mmdvm::list_qsos,
+        mmdvm::get_health,
+        mmdvm::open,
     ),
     components(schemas(feed::Subscribe, feed::Frame)),
     tags(
@@ -39,6 +49,7 @@ use super::{actors, events, feed, health, repeater, signals, sse, ws};
         (name = "live", description = "What happens, as it happens"),
         (name = "actors", description = "The supervisor tree"),
         (name = "health", description = "Is the station well?"),
+        (name = "compatibility", description = "For clients of the MMDVM log watcher that this service replaces, in its words"),
     )
 )]
 pub(crate) struct Description;
@@ -84,6 +95,24 @@ mod tests {
             let name = reference.split('"').next().unwrap();
             assert!(schemas.contains_key(name), "{name} is referred to and missing");
         }
-        assert_eq!(description["paths"].as_object().unwrap().len(), 13);
+        assert_eq!(description["paths"].as_object().unwrap().len(), 22);
+    }
+
+    #[test]
+    fn description_names_each_operation_once() {
+        let description = serde_json::to_value(Description::openapi()).unwrap();
+        let paths = description["paths"].as_object().unwrap().values();
+        let operations = paths.flat_map(|path| path.as_object().unwrap().values());
+        let mut names: Vec<_> = operations
+            .map(|operation| operation["operationId"].as_str().unwrap())
+            .collect();
+        let count = names.len();
+        names.sort_unstable();
+        names.dedup();
+        assert_eq!(
+            names.len(),
+            count,
+            "generators of clients make a function of each: {names:?}"
+        );
     }
 }

@@ -43,7 +43,7 @@ pub(crate) struct StreamQuery {
 }
 
 /// Follows the station: `event: snapshot|event|signal|lagged`, each with a `Frame` as data; the id is the position.
-#[utoipa::path(get, path = "/stream", tag = "live",
+#[utoipa::path(get, path = "/stream", operation_id = "open_stream", tag = "live",
     params(StreamQuery, ("Last-Event-ID" = Option<u64>, Header, description = "Position of the last event seen")),
     responses(
     (status = 200, description = "An endless stream", body = Frame, content_type = "text/event-stream"),

@@ -16,6 +16,7 @@ use actix::{Actor, ActorContext, ActorFutureExt, AsyncContext, SpawnHandle, Stre
 use actix_web::web::{Data, Payload, ServiceConfig, resource};
 use actix_web::{HttpRequest, HttpResponse};
 use actix_web_actors::ws::{self, CloseCode, CloseReason, Message, ProtocolError, WebsocketContext};
+use futures_util::stream::{LocalBoxStream, Stream, StreamExt};
 use tokio::sync::OwnedSemaphorePermit;
 
 use super::Api;
@@ -36,7 +37,7 @@ pub(super) fn routes(config: &mut ServiceConfig) {
 }
 
 /// Opens a session. Send `{"subscribe":["repeater.*"],"since":42}`.
-#[utoipa::path(get, path = "/ws", tag = "live", responses(
+#[utoipa::path(get, path = "/ws", operation_id = "open_socket", tag = "live", responses(
     (status = 101, description = "A WebSocket: the client sends `Subscribe`, the service sends `Frame`s", body = Frame),
     (status = 400, description = "Not a WebSocket handshake", body = Problem, content_type = "application/problem+json"),
     (status = 503, description = "Too many sessions", body = Problem, content_type = "application/problem+json"),
@@ -46,19 +47,33 @@ pub(crate) async fn open(
     request: HttpRequest,
     payload: Payload,
 ) -> Result<HttpResponse, actix_web::Error> {
-    let session = Session {
-        seat: api.take_seat()?,
-        api: api.get_ref().clone(),
-        feed: None,
-        heard: Instant::now(),
-    };
-    ws::WsResponseBuilder::new(session, &request, payload)
-        .frame_size(MAX_FRAME_BYTES)
-        .start()
+    Session::new(&api, Talk::Subscribes)?.start(&request, payload)
+}
+
+/// Opens a session that follows `lines` from the start; nothing that its client says is heeded.
+pub(super) fn follow(
+    api: &Api,
+    request: &HttpRequest,
+    payload: Payload,
+    lines: impl Stream<Item = String> + 'static,
+) -> Result<HttpResponse, actix_web::Error> {
+    Session::new(api, Talk::Listens(Some(lines.boxed_local())))?.start(request, payload)
+}
+
+/// What is sent: one text frame.
+struct Line(String);
+
+/// Who says what the session follows.
+enum Talk {
+    /// The client, by `Subscribe`.
+    Subscribes,
+    /// The path that it opened; until the start, the lines themselves.
+    Listens(Option<LocalBoxStream<'static, String>>),
 }
 
 struct Session {
     api: Api,
+    talk: Talk,
     feed: Option<SpawnHandle>,
     heard: Instant,
     #[expect(dead_code, reason = "held for its drop: the seat is free again")]
@@ -69,6 +84,9 @@ impl Actor for Session {
     type Context = WebsocketContext<Session>;
 
     fn started(&mut self, ctx: &mut Self::Context) {
+        if let Talk::Listens(lines) = &mut self.talk {
+            self.feed = lines.take().map(|lines| ctx.add_stream(lines.map(Line)));
+        }
         ctx.run_interval(PING_EVERY, |session, ctx| {
             if session.heard.elapsed() > SILENT_LIMIT {
                 leave(ctx, CloseCode::Policy, "silent for too long");
@@ -89,7 +107,10 @@ impl StreamHandler<Result<Message, ProtocolError>> for Session {
     fn handle(&mut self, message: Result<Message, ProtocolError>, ctx: &mut Self::Context) {
         self.heard = Instant::now();
         match message {
-            Ok(Message::Text(text)) => self.hear(&text, ctx),
+            Ok(Message::Text(text)) => match self.talk {
+                Talk::Subscribes => self.hear(&text, ctx),
+                Talk::Listens(_) => {}
+            },
             Ok(Message::Ping(payload)) => ctx.pong(&payload),
             Ok(Message::Pong(_) | Message::Nop) => {}
             Ok(Message::Close(reason)) => {
@@ -105,13 +126,29 @@ impl StreamHandler<Result<Message, ProtocolError>> for Session {
     }
 }
 
-impl StreamHandler<Frame> for Session {
-    fn handle(&mut self, frame: Frame, ctx: &mut Self::Context) {
-        ctx.text(frame.json());
+impl StreamHandler<Line> for Session {
+    fn handle(&mut self, Line(line): Line, ctx: &mut Self::Context) {
+        ctx.text(line);
     }
 }
 
 impl Session {
+    fn new(api: &Api, talk: Talk) -> Result<Session, Problem> {
+        Ok(Session {
+            seat: api.take_seat()?,
+            api: api.clone(),
+            talk,
+            feed: None,
+            heard: Instant::now(),
+        })
+    }
+
+    fn start(self, request: &HttpRequest, payload: Payload) -> Result<HttpResponse, actix_web::Error> {
+        ws::WsResponseBuilder::new(self, request, payload)
+            .frame_size(MAX_FRAME_BYTES)
+            .start()
+    }
+
     fn hear(&mut self, text: &str, ctx: &mut WebsocketContext<Session>) {
         let wanted = serde_json::from_str::<Subscribe>(text)
             .map_err(|error| Problem::new(Kind::BadMessage, error.to_string()))
@@ -121,7 +158,8 @@ impl Session {
                 if let Some(old) = self.feed.take() {
                     ctx.cancel_future(old);
                 }
-                self.feed = Some(ctx.add_stream(Feed::open(&self.api, wanted).into_stream()));
+                let frames = Feed::open(&self.api, wanted).into_stream();
+                self.feed = Some(ctx.add_stream(frames.map(|frame| Line(frame.json()))));
             }
             Err(problem) => ctx.text(Frame::Error(problem).json()),
         }

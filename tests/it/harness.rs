@@ -133,6 +133,19 @@ impl Station {
         Socket::open(self, subscribe)
     }
 
+    /// A live session that follows by itself.
+    pub(crate) fn socket_at(&self, path: &str) -> Socket {
+        Socket::connect(self, path)
+    }
+
+    /// Status, headers that matter and body of what is no JSON.
+    pub(crate) fn text(&self, path: &str) -> (u16, String, String) {
+        let mut answer = agent().get(self.url(path)).call().expect("an answer");
+        let kind = answer.headers()["content-type"].to_str().expect("text").to_owned();
+        let text = answer.body_mut().read_to_string().expect("a body");
+        (answer.status().as_u16(), kind, text)
+    }
+
     /// Memory that it holds now.
     pub(crate) fn resident_kb(&self) -> u64 {
         let status = fs::read_to_string(format!("/proc/{}/status", self.process.id())).expect("a process");
@@ -262,13 +275,17 @@ pub(crate) struct Socket(WebSocket<TcpStream>);
 
 impl Socket {
     fn open(station: &Station, subscribe: &Value) -> Socket {
-        let stream = TcpStream::connect(&station.address).expect("connected");
-        stream.set_read_timeout(Some(LIMIT)).expect("a limit");
-        let url = format!("ws://{}/ws", station.address);
-        let (socket, _) = tungstenite::client(url, stream).expect("a WebSocket");
-        let mut socket = Socket(socket);
+        let mut socket = Socket::connect(station, "/ws");
         socket.send(&subscribe.to_string());
         socket
+    }
+
+    fn connect(station: &Station, path: &str) -> Socket {
+        let stream = TcpStream::connect(&station.address).expect("connected");
+        stream.set_read_timeout(Some(LIMIT)).expect("a limit");
+        let url = format!("ws://{}{path}", station.address);
+        let (socket, _) = tungstenite::client(url, stream).expect("a WebSocket");
+        Socket(socket)
     }
 
     pub(crate) fn send(&mut self, text: &str) {
@@ -366,9 +383,23 @@ impl Log {
     }
 
     pub(crate) fn line(&mut self, text: &str) {
-        let stamp = Timestamp::now().to_string();
+        self.record('M', Timestamp::now(), text);
+    }
+
+    /// A complaint of the host.
+    pub(crate) fn error(&mut self, text: &str) {
+        self.record('E', Timestamp::now(), text);
+    }
+
+    /// A line of another time.
+    pub(crate) fn line_at(&mut self, at: &str, text: &str) {
+        self.record('M', at.parse().expect("a time"), text);
+    }
+
+    fn record(&mut self, level: char, at: Timestamp, text: &str) {
+        let stamp = at.to_string();
         let stamp = stamp.trim_end_matches('Z').replace('T', " ");
-        writeln!(self.0, "M: {stamp} {text}").expect("written");
+        writeln!(self.0, "{level}: {stamp} {text}").expect("written");
     }
 
     /// A line without level and time.

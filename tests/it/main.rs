@@ -9,6 +9,8 @@ mod backup;
 #[cfg(test)]
 mod cli;
 #[cfg(test)]
+mod compat;
+#[cfg(test)]
 mod demo;
 #[cfg(test)]
 mod follow;
@@ -20,5 +22,7 @@ mod kill9;
 mod problems;
 #[cfg(test)]
 mod shutdown;
+#[cfg(test)]
+mod statistics;
 #[cfg(test)]
 mod traffic;

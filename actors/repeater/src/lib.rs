@@ -17,6 +17,7 @@ pub mod machine;
 pub mod mqtt;
 pub mod query;
 pub mod replay;
+pub mod statistics;
 pub mod tail;
 
 mod config;

@@ -4,6 +4,8 @@
 //! A call is one row, at its end, under the position of that event. Documents are kept as they were written, beside
 //! the columns that are searched.
 
+use std::time::Duration;
+
 use journal::{Projection, ProjectionError};
 use model::Event;
 use model::repeater::{LinkStatus, Mode, Qso, RepeaterEvent};
@@ -11,8 +13,12 @@ use rusqlite::{Transaction, params};
 
 use crate::recorder::REPEATER;
 
+/// Longest believable call without a printed length. Hosts end a call after minutes.
+const LONGEST_UNPRINTED: Duration = Duration::from_secs(3600);
+
 /// Forward only; an entry is never edited.
-const MIGRATIONS: &[&str] = &["
+const MIGRATIONS: &[&str] = &[
+    "
     CREATE TABLE repeater_calls (
         seq         INTEGER PRIMARY KEY,
         started_ms  INTEGER NOT NULL,
@@ -41,7 +47,27 @@ const MIGRATIONS: &[&str] = &["
         seq    INTEGER NOT NULL,
         status TEXT NOT NULL
     ) STRICT, WITHOUT ROWID;
-"];
+",
+    "
+    -- The figures of a call, for statistics. They are read out of the kept documents, because events may be gone by now.
+    ALTER TABLE repeater_calls ADD COLUMN talk_s REAL NOT NULL DEFAULT 0.0;
+    ALTER TABLE repeater_calls ADD COLUMN ber_percent REAL;
+    ALTER TABLE repeater_calls ADD COLUMN loss_percent REAL;
+    ALTER TABLE repeater_calls ADD COLUMN rssi_dbm INTEGER;
+    UPDATE repeater_calls SET
+        talk_s = coalesce(
+            call ->> '$.duration_s',
+            min(max(unixepoch(call ->> '$.ended_at', 'subsec') - started_ms / 1000.0, 0.0), 3600.0),
+            0.0),
+        ber_percent = call ->> '$.ber_percent',
+        loss_percent = call ->> '$.loss_percent',
+        rssi_dbm = call ->> '$.rssi_dbm.avg';
+    -- Everything that statistics ask for, so that they never touch the documents.
+    DROP INDEX repeater_calls_by_start;
+    CREATE INDEX repeater_calls_by_start ON repeater_calls
+        (started_ms, mode, source, callsign, destination, talk_s, ber_percent, loss_percent, rssi_dbm);
+",
+];
 
 /// Calls, who was heard last, links.
 #[derive(Clone, Copy, Debug, Default)]
@@ -91,8 +117,9 @@ impl Projection for RepeaterProjection {
 
 fn ended(tx: &Transaction<'_>, event: &Event, qso: &Qso) -> Result<(), ProjectionError> {
     let mut insert = tx.prepare_cached(
-        "INSERT INTO repeater_calls (seq, started_ms, mode, source, callsign, destination, call)
-         VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7)",
+        "INSERT INTO repeater_calls (seq, started_ms, mode, source, callsign, destination, call,
+             talk_s, ber_percent, loss_percent, rssi_dbm)
+         VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11)",
     )?;
     insert.execute(params![
         seq(event),
@@ -102,8 +129,25 @@ fn ended(tx: &Transaction<'_>, event: &Event, qso: &Qso) -> Result<(), Projectio
         qso.callsign,
         qso.destination,
         event.data.get(),
+        talk(qso).as_secs_f64(),
+        qso.ber_percent,
+        qso.loss_percent,
+        qso.rssi_dbm.map(|rssi| rssi.avg),
     ])?;
     Ok(())
+}
+
+/// How long a call was: as the host printed it, or else from header to end, which a clock that was set meanwhile must not make
+/// a month.
+fn talk(qso: &Qso) -> Duration {
+    let printed = qso
+        .duration_s
+        .and_then(|seconds| Duration::try_from_secs_f64(seconds).ok());
+    let measured = || {
+        qso.ended_at
+            .map(|ended_at| ended_at.since(qso.started_at).min(LONGEST_UNPRINTED))
+    };
+    printed.or_else(measured).unwrap_or_default()
 }
 
 /// A call that is running is heard already; it counts when it is over.
@@ -146,4 +190,78 @@ fn linked(tx: &Transaction<'_>, event: &Event, status: LinkStatus) -> Result<(),
 
 fn seq(event: &Event) -> i64 {
     i64::try_from(event.seq.0).unwrap_or(i64::MAX)
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::Arc;
+
+    use model::{Seq, Timestamp};
+    use rusqlite::Connection;
+    use serde_json::value::RawValue;
+
+    use super::*;
+
+    fn ended(started_at: &str, ended_at: &str, duration_s: &str) -> Event {
+        let call = format!(
+            r#"{{"mode":"dmr","slot":1,"source":"rf","kind":"voice","callsign":"G4KLX","callsign_suffix":null,"destination":"9",
+            "destination_kind":"group","via":null,"started_at":{started_at},"ended_at":{ended_at},"duration_s":{duration_s},
+            "ber_percent":0.5,"loss_percent":3,"rssi_dbm":{{"min":-90,"max":-70,"avg":-80}},"end_reason":"end",
+            "late_entry":false,"talker_alias":null}}"#
+        );
+        Event {
+            seq: Seq(1),
+            at: Timestamp::from_unix_ms(0),
+            source: model::Source::new(REPEATER),
+            event_type: "qso_ended".into(),
+            data: Arc::from(RawValue::from_string(call).unwrap()),
+        }
+    }
+
+    fn figures(connection: &Connection) -> (f64, f64, f64, i64) {
+        let select = "SELECT talk_s, ber_percent, loss_percent, rssi_dbm FROM repeater_calls";
+        let figures = connection.query_row(select, [], |row| {
+            Ok((row.get(0)?, row.get(1)?, row.get(2)?, row.get(3)?))
+        });
+        figures.unwrap()
+    }
+
+    #[test]
+    fn figures_of_an_old_call_are_those_that_it_would_have_today() {
+        let midnight = "\"2026-11-21T00:00:00.000Z\"";
+        for (started_at, ended_at, duration_s, talk_s) in [
+            (midnight, "\"2026-11-21T00:00:09.000Z\"", "1.2", 1.2),
+            (midnight, "\"2026-11-21T00:00:02.500Z\"", "null", 2.5),
+            ("\"1970-01-01T00:00:00.000Z\"", midnight, "null", 3600.0),
+            (midnight, "\"1970-01-01T00:00:00.000Z\"", "null", 0.0),
+            (midnight, "null", "null", 0.0),
+        ] {
+            let event = ended(started_at, ended_at, duration_s);
+            let call: Qso = event.decode().unwrap();
+            let (first, later) = MIGRATIONS.split_first().unwrap();
+            let old = Connection::open_in_memory().unwrap();
+            old.execute_batch(first).unwrap();
+            let insert =
+                "INSERT INTO repeater_calls (seq, started_ms, mode, source, call) VALUES (1, ?1, 'dmr', 'rf', ?2)";
+            old.execute(insert, params![call.started_at.unix_ms(), event.data.get()])
+                .unwrap();
+            let mut new = Connection::open_in_memory().unwrap();
+            new.execute_batch(first).unwrap();
+            for migration in later {
+                old.execute_batch(migration).unwrap();
+                new.execute_batch(migration).unwrap();
+            }
+            let tx = new.transaction().unwrap();
+            RepeaterProjection.apply(&tx, &event).unwrap();
+            tx.commit().unwrap();
+
+            let (old, new) = (figures(&old), figures(&new));
+            assert!(
+                (old.0 - talk_s).abs() < 0.001 && (new.0 - talk_s).abs() < 0.001,
+                "{old:?}, {new:?}"
+            );
+            assert_eq!((old.1, old.2, old.3), (new.1, new.2, new.3));
+            assert_eq!((new.1, new.2, new.3), (0.5, 3.0, -80));
+        }
+    }
 }

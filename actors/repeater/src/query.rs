@@ -159,7 +159,7 @@ fn seq_of(row: &Row<'_>, column: usize) -> rusqlite::Result<Seq> {
     unsigned(row, column).map(Seq)
 }
 
-fn unsigned(row: &Row<'_>, column: usize) -> rusqlite::Result<u64> {
+pub(crate) fn unsigned(row: &Row<'_>, column: usize) -> rusqlite::Result<u64> {
     let number: i64 = row.get(column)?;
     u64::try_from(number).map_err(|_| rusqlite::Error::IntegralValueOutOfRange(column, number))
 }

@@ -1,0 +1,193 @@
+//! `/api/v1/repeater/statistics` and `/api/v1/repeater/quality`: calls added up, and how well they were heard.
+
+use std::time::Duration;
+
+use actix_web::web::{Data, Json, Query, ServiceConfig, resource};
+use model::Timestamp;
+use model::repeater::{CallSource, Mode};
+use repeater::statistics::{self, By, HOUR_MS, Quality, QualityFilter, Statistics, Window};
+use serde::{Deserialize, Serialize};
+use utoipa::{IntoParams, ToSchema};
+
+use super::paging::{MAX_LIMIT, limit};
+use super::problem::{Kind, Problem};
+use super::{Api, blocking};
+
+/// The window when nobody says.
+const DEFAULT_WINDOW: Duration = Duration::from_hours(24);
+
+/// Longest window, in days: what is added up is read, and reading has to end.
+const MAX_WINDOW_DAYS: i64 = 366;
+
+/// Length of a step when nobody says, in seconds.
+const DEFAULT_STEP_S: u32 = 3600;
+
+pub(super) fn routes(config: &mut ServiceConfig) {
+    config
+        .service(resource("/api/v1/repeater/statistics").get(get_statistics))
+        .service(resource("/api/v1/repeater/quality").get(get_quality));
+}
+
+/// Which calls, put together by what.
+#[derive(Debug, Default, Deserialize, IntoParams)]
+#[serde(default, deny_unknown_fields)]
+#[into_params(parameter_in = Query)]
+pub(crate) struct StatisticsQuery {
+    /// Calls that began at or after this time (RFC 3339, UTC); a day before `to` if absent.
+    #[param(value_type = Option<String>)]
+    from: Option<Timestamp>,
+    /// Calls that began before this time (RFC 3339, UTC); now if absent. At most 366 days behind `from`.
+    #[param(value_type = Option<String>)]
+    to: Option<Timestamp>,
+    /// `hour` if absent.
+    #[param(value_type = Option<By>)]
+    by: By,
+    /// Groups, 1 to 1000; 100 if absent. By the hour: all of them, and the window has at most 1000 hours.
+    limit: Option<u32>,
+}
+
+/// Calls, talk time and busy time of a window, by hour, mode, callsign or destination.
+#[utoipa::path(get, path = "/api/v1/repeater/statistics", tag = "repeater", params(StatisticsQuery), responses(
+    (status = 200, description = "The sums", body = Statistics),
+    (status = 400, description = "A parameter is wrong", body = Problem, content_type = "application/problem+json"),
+))]
+pub(crate) async fn get_statistics(api: Data<Api>, asked: Query<StatisticsQuery>) -> Result<Json<Statistics>, Problem> {
+    let window = window(asked.from, asked.to, Timestamp::now())?;
+    let by = asked.by;
+    let limit = match by {
+        By::Hour => in_steps(window, HOUR_MS, "hours")?,
+        By::Mode | By::Callsign | By::Destination => limit(asked.limit)?,
+    };
+    let journal = api.station.journal.clone();
+    let sums = move || journal.read(|connection| statistics::statistics(connection, window, by, limit));
+    blocking(sums).await.map(Json)
+}
+
+/// Which calls, in which steps of time.
+#[derive(Debug, Default, Deserialize, IntoParams)]
+#[serde(default, deny_unknown_fields)]
+#[into_params(parameter_in = Query)]
+pub(crate) struct QualityQuery {
+    /// Calls that began at or after this time (RFC 3339, UTC); a day before `to` if absent.
+    #[param(value_type = Option<String>)]
+    from: Option<Timestamp>,
+    /// Calls that began before this time (RFC 3339, UTC); now if absent. At most 366 days behind `from`.
+    #[param(value_type = Option<String>)]
+    to: Option<Timestamp>,
+    /// Length of a step in seconds, 1 to 31622400; 3600 if absent. The window has at most 1000 steps.
+    step_s: Option<u32>,
+    /// Only calls in this mode.
+    mode: Option<Mode>,
+    /// Only calls of this callsign.
+    callsign: Option<String>,
+    /// Only calls from a radio, or from the network.
+    source: Option<CallSource>,
+}
+
+/// The signal quality of a window.
+#[derive(Debug, Serialize, ToSchema)]
+pub(crate) struct QualitySeries {
+    /// The first instant of the window.
+    from: Timestamp,
+    /// The first instant behind it.
+    to: Timestamp,
+    /// Length of a step, in seconds.
+    step_s: u32,
+    /// Steps in their order; those without calls are left out.
+    items: Vec<Quality>,
+}
+
+/// Bit errors, packet loss and signal strength over time.
+#[utoipa::path(get, path = "/api/v1/repeater/quality", tag = "repeater", params(QualityQuery), responses(
+    (status = 200, description = "The series", body = QualitySeries),
+    (status = 400, description = "A parameter is wrong", body = Problem, content_type = "application/problem+json"),
+))]
+pub(crate) async fn get_quality(api: Data<Api>, asked: Query<QualityQuery>) -> Result<Json<QualitySeries>, Problem> {
+    let asked = asked.into_inner();
+    let window = window(asked.from, asked.to, Timestamp::now())?;
+    let step_s = asked.step_s.unwrap_or(DEFAULT_STEP_S);
+    let step_ms = i64::from(step_s) * 1000;
+    in_steps(window, step_ms, "steps")?;
+    let filter = QualityFilter {
+        mode: asked.mode,
+        callsign: asked.callsign,
+        source: asked.source,
+    };
+    let journal = api.station.journal.clone();
+    let series = move || journal.read(|connection| statistics::quality(connection, window, step_ms, &filter));
+    let items = blocking(series).await?;
+    Ok(Json(QualitySeries {
+        from: window.from,
+        to: window.to,
+        step_s,
+        items,
+    }))
+}
+
+fn window(from: Option<Timestamp>, to: Option<Timestamp>, now: Timestamp) -> Result<Window, Problem> {
+    let to = to.unwrap_or(now);
+    let from = from.unwrap_or_else(|| to.minus(DEFAULT_WINDOW));
+    let window = Window { from, to };
+    if from >= to {
+        return Err(Problem::new(Kind::BadQuery, "from must be before to"));
+    }
+    if window.length_ms() > MAX_WINDOW_DAYS * 24 * HOUR_MS {
+        let detail = format!("from and to are at most {MAX_WINDOW_DAYS} days apart");
+        return Err(Problem::new(Kind::BadQuery, detail));
+    }
+    Ok(window)
+}
+
+/// How many steps the window touches, if they are not too many.
+fn in_steps(window: Window, step_ms: i64, what: &str) -> Result<u32, Problem> {
+    let steps = window
+        .length_ms()
+        .checked_div(step_ms)
+        .and_then(|steps| u32::try_from(steps).ok());
+    match steps {
+        // A window that begins within an hour ends within one more.
+        Some(steps) if steps <= MAX_LIMIT => Ok(steps.saturating_add(2)),
+        _ => Err(Problem::new(
+            Kind::BadQuery,
+            format!("a window has at most {MAX_LIMIT} {what}"),
+        )),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn at(hours: i64) -> Timestamp {
+        Timestamp::from_unix_ms(hours * HOUR_MS)
+    }
+
+    #[test]
+    fn window_of_nobody_is_the_last_day() {
+        let window = window(None, None, at(100)).unwrap();
+        assert_eq!((window.from, window.to), (at(76), at(100)));
+    }
+
+    #[test]
+    fn window_that_ends_before_it_begins_or_never_is_refused() {
+        for (from, to) in [(5, 5), (6, 5), (0, 24 * 367)] {
+            let refused = window(Some(at(from)), Some(at(to)), at(0)).unwrap_err();
+            assert_eq!(refused.kind(), Kind::BadQuery, "{from} to {to}");
+        }
+    }
+
+    #[test]
+    fn window_is_cut_into_a_bounded_number_of_steps() {
+        let window = |hours| Window {
+            from: at(0),
+            to: at(hours),
+        };
+        assert_eq!(in_steps(window(24), HOUR_MS, "hours").unwrap(), 26);
+        for (hours, step_ms) in [(1001, HOUR_MS), (24, 1000), (24, 0)] {
+            assert!(
+                in_steps(window(hours), step_ms, "steps").is_err(),
+                "{hours} h in {step_ms} ms"
+            );
+        }
+    }
+}
