@@ -20,3 +20,5 @@ mod problems;
 mod shutdown;
 #[cfg(test)]
 mod statistics;
+#[cfg(test)]
+mod unread;
