@@ -44,7 +44,11 @@ use crate::config::WebConfig;
 use crate::station::Shared;
 
 /// The kernel cuts off a peer that takes no data for this long, in which case nothing of ours would run to notice.
-const STALLED_PEER_LIMIT: Duration = Duration::from_secs(60);
+const STALLED_PEER_LIMIT: Duration = Duration::from_secs(25);
+
+/// What the kernel keeps for a peer that reads slowly, in bytes; it doubles this for its own bookkeeping. Left to itself it
+/// grows to megabytes for each. Below the limit that Linux sets by default (208 KiB, `net.core.wmem_max`).
+const SEND_BUFFER_BYTES: usize = 200 * 1024;
 
 /// Connections that may wait to be accepted, for instance while the server restarts.
 const BACKLOG: i32 = 256;
@@ -113,8 +117,9 @@ impl Api {
 pub(crate) fn listen(address: SocketAddr) -> io::Result<TcpListener> {
     let socket = Socket::new(Domain::for_address(address), Type::STREAM, Some(Protocol::TCP))?;
     socket.set_reuse_address(true)?;
-    // Accepted sockets inherit it.
+    // Accepted sockets inherit both.
     socket.set_tcp_user_timeout(Some(STALLED_PEER_LIMIT))?;
+    socket.set_send_buffer_size(SEND_BUFFER_BYTES)?;
     socket.bind(&address.into())?;
     socket.listen(BACKLOG)?;
     Ok(socket.into())
@@ -271,5 +276,9 @@ mod tests {
         let (accepted, _) = listener.accept().unwrap();
         let limit = SockRef::from(&accepted).tcp_user_timeout().unwrap();
         assert_eq!(limit, Some(STALLED_PEER_LIMIT));
+        assert_eq!(
+            SockRef::from(&accepted).send_buffer_size().unwrap(),
+            2 * SEND_BUFFER_BYTES
+        );
     }
 }

@@ -2,14 +2,15 @@
 //!
 //! ```text
 //! Open --subscribe--> Following --subscribe--> Following (anew)      bad message: told, stays
-//!   any --close | silent 60 s | server stops | frame over 64 KiB--> Closed
+//!   any --close | silent 20 s | server stops | frame over 64 KiB--> Closed
 //! ```
 //!
-//! The response stream drives the actor: while the socket takes nothing, the actor is not polled, so its feed is not
-//! read and nothing piles up here. Its own timers stand still then as well; a peer that never reads again is cut off
-//! by the kernel (`TCP_USER_TIMEOUT` on the listener). **Invariant:** nobody sends to a session's mailbox, which has no
-//! bound; a session pulls.
+//! A session sends no more than [`CREDIT_BYTES`] ahead of what its client has acknowledged: pings carry how much was sent
+//! before them, and a pong says that it was read. So a slow client is seen to be alive, one that never reads costs a known
+//! amount, and the response stream, which drives the actor and its timers, never waits for a full socket.
+//! **Invariant:** nobody sends to a session's mailbox, which has no bound; a session pulls.
 
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use actix::{Actor, ActorContext, ActorFutureExt, AsyncContext, SpawnHandle, StreamHandler, WrapFuture};
@@ -17,7 +18,7 @@ use actix_web::web::{Data, Payload, ServiceConfig, resource};
 use actix_web::{HttpRequest, HttpResponse};
 use actix_web_actors::ws::{self, CloseCode, CloseReason, Message, ProtocolError, WebsocketContext};
 use futures_util::stream::{LocalBoxStream, Stream, StreamExt};
-use tokio::sync::OwnedSemaphorePermit;
+use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 
 use super::Api;
 use super::feed::{Feed, Frame, Subscribe};
@@ -26,11 +27,17 @@ use super::problem::{Kind, Problem};
 /// Largest frame that a client may send, in bytes. A subscription needs a few hundred.
 const MAX_FRAME_BYTES: usize = 64 * 1024;
 
-/// Pause between pings; keeps proxies from closing a quiet socket.
-const PING_EVERY: Duration = Duration::from_secs(20);
+/// Sent ahead of the client's acknowledgement at most, in bytes. Less than the socket's buffer takes ([`super::listen`]).
+const CREDIT_BYTES: u32 = 128 * 1024;
 
-/// A client that says nothing for this long, not even a pong, is gone.
-const SILENT_LIMIT: Duration = Duration::from_secs(60);
+/// Sent without asking for an acknowledgement at most, in bytes: a part of the credit, so that a client that reads never waits.
+const ASK_EVERY_BYTES: u64 = 32 * 1024;
+
+/// Pause between pings on a quiet socket; keeps proxies from closing it.
+const PING_EVERY: Duration = Duration::from_secs(8);
+
+/// A client that says nothing for this long, not even a pong, is gone. Noticed with the next ping.
+const SILENT_LIMIT: Duration = Duration::from_secs(20);
 
 pub(super) fn routes(config: &mut ServiceConfig) {
     config.service(resource("/ws").get(open));
@@ -76,6 +83,7 @@ struct Session {
     talk: Talk,
     feed: Option<SpawnHandle>,
     heard: Instant,
+    credit: Credit,
     #[expect(dead_code, reason = "held for its drop: the seat is free again")]
     seat: OwnedSemaphorePermit,
 }
@@ -85,13 +93,14 @@ impl Actor for Session {
 
     fn started(&mut self, ctx: &mut Self::Context) {
         if let Talk::Listens(lines) = &mut self.talk {
-            self.feed = lines.take().map(|lines| ctx.add_stream(lines.map(Line)));
+            let credit = &self.credit;
+            self.feed = lines.take().map(|lines| ctx.add_stream(credit.spent_by(lines)));
         }
         ctx.run_interval(PING_EVERY, |session, ctx| {
             if session.heard.elapsed() > SILENT_LIMIT {
                 leave(ctx, CloseCode::Policy, "silent for too long");
             } else {
-                ctx.ping(b"");
+                session.credit.ask(ctx);
             }
         });
         let closing = self.api.closing();
@@ -112,7 +121,8 @@ impl StreamHandler<Result<Message, ProtocolError>> for Session {
                 Talk::Listens(_) => {}
             },
             Ok(Message::Ping(payload)) => ctx.pong(&payload),
-            Ok(Message::Pong(_) | Message::Nop) => {}
+            Ok(Message::Pong(payload)) => self.credit.acknowledge(&payload),
+            Ok(Message::Nop) => {}
             Ok(Message::Close(reason)) => {
                 ctx.close(reason);
                 ctx.stop();
@@ -128,8 +138,74 @@ impl StreamHandler<Result<Message, ProtocolError>> for Session {
 
 impl StreamHandler<Line> for Session {
     fn handle(&mut self, Line(line): Line, ctx: &mut Self::Context) {
+        self.credit.sent += u64::from(cost(&line));
         ctx.text(line);
+        if self.credit.sent.saturating_sub(self.credit.asked) >= ASK_EVERY_BYTES {
+            self.credit.ask(ctx);
+        }
     }
+}
+
+/// What may still be sent before the client acknowledges something.
+struct Credit {
+    /// A permit a byte.
+    left: Arc<Semaphore>,
+    /// Bytes sent since the session began.
+    sent: u64,
+    /// Of these, those before the newest ping.
+    asked: u64,
+    /// Of these, those before the newest pong.
+    acknowledged: u64,
+}
+
+impl Default for Credit {
+    fn default() -> Credit {
+        Credit {
+            left: Arc::new(Semaphore::new(usize::try_from(CREDIT_BYTES).unwrap_or(usize::MAX))),
+            sent: 0,
+            asked: 0,
+            acknowledged: 0,
+        }
+    }
+}
+
+impl Credit {
+    /// The lines, each when there is credit for it.
+    fn spent_by<S: Stream<Item = String>>(&self, lines: S) -> impl Stream<Item = Line> + use<S> {
+        let left = Arc::clone(&self.left);
+        lines.then(move |line| {
+            let left = Arc::clone(&left);
+            async move {
+                // An error means that the semaphore was closed, which nobody does.
+                if let Ok(permits) = left.acquire_many(cost(&line)).await {
+                    permits.forget();
+                }
+                Line(line)
+            }
+        })
+    }
+
+    /// Asks the client to acknowledge what was sent so far.
+    fn ask(&mut self, ctx: &mut WebsocketContext<Session>) {
+        self.asked = self.sent;
+        ctx.ping(self.asked.to_string().as_bytes());
+    }
+
+    /// A pong brings back what its ping carried. Anything else is no acknowledgement, only a sign of life.
+    fn acknowledge(&mut self, payload: &[u8]) {
+        let told: Option<u64> = str::from_utf8(payload).ok().and_then(|text| text.parse().ok());
+        let Some(told) = told.filter(|told| (self.acknowledged..=self.asked).contains(told)) else {
+            return;
+        };
+        let freed = told.saturating_sub(self.acknowledged);
+        self.acknowledged = told;
+        self.left.add_permits(usize::try_from(freed).unwrap_or_default());
+    }
+}
+
+/// A line that is longer than the whole credit (a large snapshot) takes all of it.
+fn cost(line: &str) -> u32 {
+    u32::try_from(line.len()).map_or(CREDIT_BYTES, |bytes| bytes.min(CREDIT_BYTES))
 }
 
 impl Session {
@@ -140,6 +216,7 @@ impl Session {
             talk,
             feed: None,
             heard: Instant::now(),
+            credit: Credit::default(),
         })
     }
 
@@ -159,7 +236,8 @@ impl Session {
                     ctx.cancel_future(old);
                 }
                 let frames = Feed::open(&self.api, wanted).into_stream();
-                self.feed = Some(ctx.add_stream(frames.map(|frame| Line(frame.json()))));
+                let lines = self.credit.spent_by(frames.map(|frame| frame.json()));
+                self.feed = Some(ctx.add_stream(lines));
             }
             Err(problem) => ctx.text(Frame::Error(problem).json()),
         }
@@ -176,4 +254,27 @@ fn leave(ctx: &mut WebsocketContext<Session>, code: CloseCode, description: &str
         description: Some(description.to_owned()),
     }));
     ctx.stop();
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn credit_comes_back_for_what_was_asked_and_only_once() {
+        let mut credit = Credit {
+            sent: 300,
+            asked: 200,
+            ..Credit::default()
+        };
+        let before = credit.left.available_permits();
+        for forged in ["201", "-1", "", "x", "\u{ff}", "99999999999999999999"] {
+            credit.acknowledge(forged.as_bytes());
+        }
+        assert_eq!(credit.left.available_permits(), before);
+        for (payload, freed) in [("150", 150), ("150", 150), ("100", 150), ("200", 200)] {
+            credit.acknowledge(payload.as_bytes());
+            assert_eq!(credit.left.available_permits(), before + freed, "{payload}");
+        }
+    }
 }

@@ -134,6 +134,8 @@ fn server_restarts_itself_without_refusing_a_connection() {
     });
     assert_eq!(node(&tree, "web")["incarnation"], before + 1);
     let mut socket = station.socket(&repeater());
+    // From here on it is subscribed.
+    assert!(socket.next()["snapshot"].is_object());
     log.call("G4KLX");
     assert_eq!(socket.event("qso_ended")["data"]["callsign"], "G4KLX");
 }

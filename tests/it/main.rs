@@ -26,3 +26,5 @@ mod shutdown;
 mod statistics;
 #[cfg(test)]
 mod traffic;
+#[cfg(test)]
+mod unread;
