@@ -60,6 +60,8 @@ fn session_resumes_behind_the_position_it_names() {
     let mut log = stage.log();
     let station = Station::run(&stage);
     let mut socket = station.socket(&repeater());
+    // From here on it is subscribed.
+    assert!(socket.next()["snapshot"].is_object());
     log.call("M0ABC");
     let seen = socket.event("qso_ended")["seq"].clone();
     drop(socket);
