@@ -17,6 +17,8 @@ use actix_rt::ArbiterHandle;
 use tokio::sync::oneshot;
 
 use super::panics::contained;
+#[cfg(feature = "chaos")]
+use crate::chaos::Fate;
 use crate::exit::{ExitReason, brief};
 use crate::handle::{Cell, Counters, Live};
 use crate::life::{Life, Loss, Obituary, Order};
@@ -132,7 +134,12 @@ where
             Order::Stop => future.ctx().stop(),
             Order::Kill => return Poll::Ready(End::Killed),
         }
-        match stamped(life, || future.as_mut().poll(cx)) {
+        let poll = || {
+            #[cfg(feature = "chaos")]
+            Fate::meet(&mut body.fate, life, future.ctx(), cx);
+            future.as_mut().poll(cx)
+        };
+        match stamped(life, poll) {
             Err(panic) => Poll::Ready(End::Panicked(panic)),
             Ok(Poll::Ready(())) => Poll::Ready(End::Stopped),
             Ok(Poll::Pending) => {
@@ -164,6 +171,8 @@ type ActorFuture<A> = Pin<Box<ContextFut<A, Context<A>>>>;
 struct Embodied<A: Actor<Context = Context<A>>> {
     future: Option<ActorFuture<A>>,
     life: Arc<Life>,
+    #[cfg(feature = "chaos")]
+    fate: Option<Fate>,
 }
 
 impl<A: Actor<Context = Context<A>>> Embodied<A> {
@@ -171,6 +180,8 @@ impl<A: Actor<Context = Context<A>>> Embodied<A> {
         Embodied {
             future: Some(Box::pin(Context::with_receiver(receiver).into_future(actor))),
             life: Arc::clone(life),
+            #[cfg(feature = "chaos")]
+            fate: Fate::of(life),
         }
     }
 
