@@ -86,6 +86,11 @@ fn with(config: Result<Config, Vec<Problem>>, run: impl FnOnce(Config) -> anyhow
         Err(problems) => return refuse(&problems),
     };
     logging::init(&config.log);
+    #[cfg(feature = "chaos")]
+    if let Err(error) = unleash_chaos() {
+        complain(&format_args!("stationd: {error:#}"));
+        return ExitCode::from(FAILED);
+    }
     match run(config) {
         Ok(end) => end.into(),
         Err(error) => {
@@ -93,6 +98,15 @@ fn with(config: Result<Config, Vec<Problem>>, run: impl FnOnce(Config) -> anyhow
             ExitCode::from(FAILED)
         }
     }
+}
+
+/// Trouble on purpose, if the environment has a plan for it.
+#[cfg(feature = "chaos")]
+fn unleash_chaos() -> anyhow::Result<()> {
+    if let Ok(plan) = std::env::var("STATIOND_CHAOS") {
+        kernel::chaos::unleash(plan.parse()?);
+    }
+    Ok(())
 }
 
 fn serve(config: &Config, demo: Option<Demo>) -> anyhow::Result<End> {

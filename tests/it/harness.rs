@@ -59,6 +59,14 @@ impl Station {
         Station::start(command)
     }
 
+    /// The same with a variable in its environment.
+    pub(crate) fn run_with(stage: &Stage, name: &str, value: &str) -> Station {
+        let mut command = stationd();
+        command.arg("run").arg("--config").arg(stage.config());
+        command.env(name, value);
+        Station::start(command)
+    }
+
     fn start(mut command: Command) -> Station {
         let scratch = TempDir::new().expect("a directory");
         command.env("TMPDIR", scratch.path()).stderr(Stdio::piped());
@@ -80,6 +88,13 @@ impl Station {
     /// Status and body.
     pub(crate) fn get(&self, path: &str) -> (u16, Value) {
         answer(agent().get(self.url(path)).call())
+    }
+
+    /// What a station answers that may be in trouble; null if it answers nothing.
+    pub(crate) fn try_get(&self, path: &str) -> Value {
+        let answer = agent().get(self.url(path)).call();
+        let text = answer.and_then(|mut answer| answer.body_mut().read_to_string());
+        serde_json::from_str(&text.unwrap_or_default()).unwrap_or_default()
     }
 
     pub(crate) fn post(&self, path: &str, body: &Value) -> (u16, Value) {

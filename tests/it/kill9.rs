@@ -22,9 +22,9 @@ fn station_killed_at_random_moments_has_every_event_once() {
     let lines = setting("STATIOND_LINES", 100_000);
     let seed = u64::try_from(setting("STATIOND_SEED", SEED)).unwrap();
     let stage = Stage::new();
-    let mut traffic = Traffic::new(stage.logs(), seed, lines);
+    let mut traffic = Traffic::new(stage.logs(), seed, lines / 2);
     let mut dice = Dice::new(seed);
-    let burst = lines / (kills + 1) / BURSTS;
+    let burst = lines / kills / BURSTS;
     for _ in 0..kills {
         let mut station = Doomed::run(&stage);
         let survived = usize::try_from(dice.below(u64::try_from(BURSTS).unwrap())).unwrap();

@@ -7,6 +7,8 @@ mod architecture;
 #[cfg(test)]
 mod backup;
 #[cfg(test)]
+mod chaos;
+#[cfg(test)]
 mod cli;
 #[cfg(test)]
 mod compat;

@@ -13,7 +13,7 @@ use model::Timestamp;
 use serde_json::{Value, json};
 use sim::mmdvm::{Host, HostSettings, Level, Line};
 
-use crate::harness::{LIMIT, Station};
+use crate::harness::Station;
 
 /// 2026-11-21T23:50:00Z: ten minutes before the first change of the file.
 const START: Timestamp = Timestamp::from_unix_ms(1_795_305_000_000);
@@ -26,6 +26,9 @@ const LONG_AFTER: Duration = Duration::from_secs(600);
 
 /// Lines of a host's start, among them those that say that it starts.
 const BANNER: usize = 20;
+
+/// How long a station may make no progress: it finds a hang after five seconds, and its backoff goes up to thirty.
+const PATIENCE: Duration = Duration::from_secs(60);
 
 /// Most bytes that are written at once.
 const MOST_BYTES: u64 = 8192;
@@ -57,12 +60,11 @@ impl Dice {
     }
 }
 
-/// Writes the log: first one of level debug, then one of calls only, a file a day.
+/// Writes a log without end: first one of level debug, then one of calls only, a file a day.
 pub(crate) struct Traffic {
     directory: PathBuf,
     dice: Dice,
     host: Host,
-    left: usize,
     /// Lines of the debug log that are still to come.
     debug_left: usize,
     /// The line behind those that were written, and how much of it was written as well.
@@ -70,15 +72,14 @@ pub(crate) struct Traffic {
 }
 
 impl Traffic {
-    pub(crate) fn new(directory: PathBuf, seed: u64, lines: usize) -> Traffic {
+    pub(crate) fn new(directory: PathBuf, seed: u64, debug_lines: usize) -> Traffic {
         let mut host = host(seed, START, Level::Debug);
         let first = host.next().expect("an endless log");
         Traffic {
             directory,
             dice: Dice::new(seed),
             host,
-            left: lines,
-            debug_left: lines / 2,
+            debug_left: debug_lines,
             next: (first, 0),
         }
     }
@@ -87,7 +88,7 @@ impl Traffic {
     pub(crate) fn burst(&mut self, lines: usize) {
         let mut bytes = Vec::new();
         let mut written = 0;
-        while self.left > 0 {
+        loop {
             let before = self.next.0.at;
             self.write_next(&mut bytes);
             written += 1;
@@ -107,7 +108,6 @@ impl Traffic {
 
     /// Ends the log: the host says farewell, and long after that it starts again. Answers the last file.
     pub(crate) fn end(mut self) -> PathBuf {
-        self.burst(self.left);
         let mut bytes = Vec::new();
         self.write_next(&mut bytes);
         let file = file_of(&self.directory, &self.next.0);
@@ -130,9 +130,8 @@ impl Traffic {
         let file = file_of(&self.directory, line);
         bytes.extend_from_slice(&format!("{line}\n").as_bytes()[*written..]);
         let at = line.at;
-        self.left = self.left.saturating_sub(1);
         self.debug_left = self.debug_left.saturating_sub(1);
-        if self.debug_left == 0 && self.left > 0 {
+        if self.debug_left == 0 {
             self.debug_left = usize::MAX;
             self.host = host(1, at, Level::Message);
         }
@@ -168,16 +167,16 @@ pub(crate) fn wait_read(station: &Station, file: &Path) {
     let length = fs::metadata(file).expect("a log").len();
     let end = (json!(file.file_name().unwrap().to_str()), json!(length));
     let mut seen = Value::Null;
-    let mut deadline = Instant::now() + LIMIT;
+    let mut deadline = Instant::now() + PATIENCE;
     loop {
-        let (_, page) = station.get("/api/v1/signals?source=repeater.log_tail");
+        let page = station.try_get("/api/v1/signals?source=repeater.log_tail");
         let progress = &page["items"][0]["data"];
         if (&progress["file"], &progress["offset"]) == (&end.0, &end.1) {
             return;
         }
         if seen != *progress {
             seen = progress.clone();
-            deadline = Instant::now() + LIMIT;
+            deadline = Instant::now() + PATIENCE;
         }
         assert!(Instant::now() < deadline, "stands at {seen:#}\n{}", station.said());
         breathe();

@@ -50,6 +50,8 @@
 //! # Ok::<(), Box<dyn std::error::Error>>(())
 //! ```
 
+#[cfg(feature = "chaos")]
+pub mod chaos;
 pub mod core;
 
 mod clock;

@@ -17,6 +17,8 @@ use actix_rt::ArbiterHandle;
 use tokio::sync::oneshot;
 
 use super::panics::contained;
+#[cfg(feature = "chaos")]
+use crate::chaos::Fate;
 use crate::exit::{ExitReason, brief};
 use crate::handle::{Cell, Counters, Live};
 use crate::life::{Life, Loss, Obituary, Order};
@@ -129,10 +131,20 @@ where
         };
         match life.order() {
             Order::Run => {}
-            Order::Stop => future.ctx().stop(),
+            // Asked once: an actor that answers `Continue` has work to finish, and stops by itself or is killed.
+            Order::Stop if body.asked_to_stop => {}
+            Order::Stop => {
+                body.asked_to_stop = true;
+                future.ctx().stop();
+            }
             Order::Kill => return Poll::Ready(End::Killed),
         }
-        match stamped(life, || future.as_mut().poll(cx)) {
+        let poll = || {
+            #[cfg(feature = "chaos")]
+            Fate::meet(&mut body.fate, life, future.ctx(), cx);
+            future.as_mut().poll(cx)
+        };
+        match stamped(life, poll) {
             Err(panic) => Poll::Ready(End::Panicked(panic)),
             Ok(Poll::Ready(())) => Poll::Ready(End::Stopped),
             Ok(Poll::Pending) => {
@@ -164,6 +176,9 @@ type ActorFuture<A> = Pin<Box<ContextFut<A, Context<A>>>>;
 struct Embodied<A: Actor<Context = Context<A>>> {
     future: Option<ActorFuture<A>>,
     life: Arc<Life>,
+    asked_to_stop: bool,
+    #[cfg(feature = "chaos")]
+    fate: Option<Fate>,
 }
 
 impl<A: Actor<Context = Context<A>>> Embodied<A> {
@@ -171,6 +186,9 @@ impl<A: Actor<Context = Context<A>>> Embodied<A> {
         Embodied {
             future: Some(Box::pin(Context::with_receiver(receiver).into_future(actor))),
             life: Arc::clone(life),
+            asked_to_stop: false,
+            #[cfg(feature = "chaos")]
+            fate: Fate::of(life),
         }
     }
 

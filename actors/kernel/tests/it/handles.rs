@@ -197,6 +197,50 @@ fn handle_of_a_child_told_to_stop_refuses_while_it_is_still_stopping() {
 }
 
 #[test]
+fn child_that_is_told_to_stop_may_finish_its_work_first() {
+    /// Wants some more turns before it goes.
+    struct Draining {
+        drained: std::sync::mpsc::Sender<()>,
+        asked: u32,
+    }
+    impl Actor for Draining {
+        type Context = Context<Self>;
+
+        fn stopping(&mut self, ctx: &mut Self::Context) -> Running {
+            self.asked += 1;
+            if self.asked > 1 {
+                return Running::Stop;
+            }
+            let turns = async {
+                for _ in 0..20 {
+                    tokio::task::yield_now().await;
+                }
+            };
+            ctx.spawn(turns.into_actor(self).map(|(), draining, ctx| {
+                draining.drained.send(()).unwrap();
+                ctx.stop();
+            }));
+            Running::Continue
+        }
+    }
+    kernel::answers_ping!(Draining);
+
+    run(async {
+        let (drained, heard) = std::sync::mpsc::channel();
+        let spec = ChildSpec::new("draining", move |_| {
+            Ok(Draining {
+                drained: drained.clone(),
+                asked: 0,
+            })
+        });
+        let supervision = kernel::launch(SupervisorSpec::new("root").child(spec)).unwrap();
+        supervision.booted().await.unwrap();
+        supervision.shutdown(LIMIT).await;
+        assert_eq!(heard.try_recv(), Ok(()), "stopped in the middle of its work");
+    });
+}
+
+#[test]
 fn handle_and_its_futures_may_cross_threads() {
     fn crosses<T: Send>(_: &T) {}
     fn is_shared<T: Send + Sync>(_: &T) {}
