@@ -4,11 +4,13 @@
 //! (the one exception is [`Timestamp::now`], the single place where the wall clock is read).
 //! A type here is a promise to clients: its field names carry their unit and do not change.
 
+mod access;
 mod event;
 pub mod repeater;
 mod signal;
 mod timestamp;
 
+pub use access::{Identity, Role, UnknownRole};
 pub use event::{Event, EventData, NewEvent, Seq, Source};
 pub use signal::Signal;
 pub use timestamp::{ParseTimestampError, Timestamp};
