@@ -1,12 +1,16 @@
 //! `/api/v1/repeater/statistics` and `/api/v1/repeater/quality`: calls added up, and how well they were heard.
 
+use std::fmt::Display;
+use std::sync::Arc;
 use std::time::Duration;
 
 use actix_web::web::{Data, Json, Query, ServiceConfig, resource};
+use journal::Journal;
 use model::Timestamp;
 use model::repeater::{CallSource, Mode};
 use repeater::statistics::{self, By, HOUR_MS, Quality, QualityFilter, Statistics, Window};
 use serde::{Deserialize, Serialize};
+use tokio::sync::Semaphore;
 use utoipa::{IntoParams, ToSchema};
 
 use super::paging::{MAX_LIMIT, limit};
@@ -21,6 +25,39 @@ const MAX_WINDOW_DAYS: i64 = 366;
 
 /// Length of a step when nobody says, in seconds.
 const DEFAULT_STEP_S: u32 = 3600;
+
+/// How long somebody may wait for their turn to have something added up.
+const TURN_LIMIT: Duration = Duration::from_secs(10);
+
+/// Turns at adding up. A year of calls is a long read: only half of the journal's connections are given to such, so that
+/// whoever asks for the state or a page of calls finds one of the others free. Clones share the turns.
+#[derive(Clone)]
+pub(super) struct Adding(Arc<Semaphore>);
+
+impl Adding {
+    pub(super) fn new(journal: &Journal) -> Adding {
+        let turns = (journal.read_connections() / 2).max(1);
+        Adding(Arc::new(Semaphore::new(usize::try_from(turns).unwrap_or(1))))
+    }
+
+    /// Runs a long read when there is a turn for it. The turn lasts as long as the read, even if nobody waits for it any more.
+    async fn run<T, E>(&self, read: impl FnOnce() -> Result<T, E> + Send + 'static) -> Result<T, Problem>
+    where
+        T: Send + 'static,
+        E: Display + Send + 'static,
+    {
+        let turn = Arc::clone(&self.0).acquire_owned();
+        let Ok(Ok(turn)) = tokio::time::timeout(TURN_LIMIT, turn).await else {
+            return Err(Problem::unavailable("others have statistics added up"));
+        };
+        blocking(move || {
+            let answer = read();
+            drop(turn);
+            answer
+        })
+        .await
+    }
+}
 
 pub(super) fn routes(config: &mut ServiceConfig) {
     config
@@ -60,7 +97,7 @@ pub(crate) async fn get_statistics(api: Data<Api>, asked: Query<StatisticsQuery>
     };
     let journal = api.station.journal.clone();
     let sums = move || journal.read(|connection| statistics::statistics(connection, window, by, limit));
-    blocking(sums).await.map(Json)
+    api.adding.run(sums).await.map(Json)
 }
 
 /// Which calls, in which steps of time.
@@ -115,7 +152,7 @@ pub(crate) async fn get_quality(api: Data<Api>, asked: Query<QualityQuery>) -> R
     };
     let journal = api.station.journal.clone();
     let series = move || journal.read(|connection| statistics::quality(connection, window, step_ms, &filter));
-    let items = blocking(series).await?;
+    let items = api.adding.run(series).await?;
     Ok(Json(QualitySeries {
         from: window.from,
         to: window.to,
