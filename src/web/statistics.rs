@@ -36,7 +36,11 @@ pub(super) struct Adding(Arc<Semaphore>);
 
 impl Adding {
     pub(super) fn new(journal: &Journal) -> Adding {
-        let turns = (journal.read_connections() / 2).max(1);
+        Adding::half_of(journal.read_connections())
+    }
+
+    fn half_of(connections: u32) -> Adding {
+        let turns = (connections / 2).max(1);
         Adding(Arc::new(Semaphore::new(usize::try_from(turns).unwrap_or(1))))
     }
 
@@ -193,6 +197,10 @@ fn in_steps(window: Window, step_ms: i64, what: &str) -> Result<u32, Problem> {
 
 #[cfg(test)]
 mod tests {
+    use std::sync::mpsc;
+
+    use futures_util::FutureExt;
+
     use super::*;
 
     fn at(hours: i64) -> Timestamp {
@@ -226,5 +234,27 @@ mod tests {
                 "{hours} h in {step_ms} ms"
             );
         }
+    }
+
+    #[test]
+    fn half_of_the_connections_may_add_up_and_never_none() {
+        let turns = |connections| Adding::half_of(connections).0.available_permits();
+        assert_eq!([1, 2, 3, 4, 32].map(turns), [1, 1, 1, 2, 16]);
+    }
+
+    #[actix_web::test]
+    async fn turn_lasts_as_long_as_the_read_even_if_its_client_has_left() {
+        let adding = Adding::half_of(1);
+        let (finish, finished) = mpsc::channel::<()>();
+        let read = move || finished.recv().map_err(|error| error.to_string());
+        let mut first = Box::pin(adding.run(read));
+        assert!((&mut first).now_or_never().is_none());
+        drop(first);
+        assert_eq!(adding.0.available_permits(), 0);
+
+        let mut second = Box::pin(adding.run(|| Ok::<u32, String>(2)));
+        assert!((&mut second).now_or_never().is_none());
+        finish.send(()).unwrap();
+        assert_eq!(second.await.unwrap(), 2);
     }
 }
