@@ -52,6 +52,7 @@ impl LogTailActor {
             tail: Some(Tail {
                 follower: Some(Follower::new(config)),
                 watch: Watch::new(&config.log_directory),
+                no_file: no_file(config),
                 signals,
                 shown: None,
                 parser,
@@ -91,6 +92,8 @@ struct Tail {
     /// Away while it works on the blocking pool.
     follower: Option<Follower>,
     watch: Watch,
+    /// What to say while there is no file.
+    no_file: String,
     signals: SignalBoard,
     shown: Option<Progress>,
     parser: ChildRef<ParserActor>,
@@ -134,13 +137,15 @@ impl Tail {
                     position = Some(to);
                 }
                 Ok(Look::Nothing { inside_file, behind }) => {
-                    let problem = (!inside_file).then(|| "no log file yet".to_owned());
+                    let problem = (!inside_file).then(|| self.no_file.clone());
                     self.show_waiting(&position, behind, problem);
-                    self.wait(as_of).await;
+                    self.caught_up(as_of).await;
+                    self.wait().await;
                 }
+                // Lines that nobody can read may be waiting: until they can be read no time goes by.
                 Err(error) => {
                     self.show_waiting(&position, 0, Some(error.to_string()));
-                    self.wait(as_of).await;
+                    self.wait().await;
                 }
             }
         }
@@ -191,12 +196,16 @@ impl Tail {
         });
     }
 
-    /// Waits for the log to grow. Meanwhile time goes by for the state machine.
-    async fn wait(&mut self, as_of: Instant) {
-        self.watch.renew();
+    /// Lets time go by for the state machine.
+    async fn caught_up(&self, as_of: Instant) {
         if let Err(error) = self.state_machine.ask(CaughtUp { as_of }, ANSWER_LIMIT).await {
             tracing::debug!(%error, "no answer from the state machine");
         }
+    }
+
+    /// Waits for the log to grow.
+    async fn wait(&mut self) {
+        self.watch.renew();
         // A change since the last look has left its mark: it ends the wait at once. Otherwise time is up after a while.
         tokio::select! {
             () = self.watch.changed() => {}
@@ -229,6 +238,18 @@ impl Tail {
         }
         self.shown = Some(progress);
     }
+}
+
+/// What an operator has to look for.
+fn no_file(config: &RepeaterConfig) -> String {
+    let RepeaterConfig {
+        log_directory,
+        file_root,
+        ..
+    } = config;
+    let date = if config.rotate { "-YYYY-MM-DD" } else { "" };
+    let directory = log_directory.display();
+    format!("no log file yet: {directory} holds no {file_root}{date}.log (the host writes none at FileLevel 0)")
 }
 
 /// Notification of changes in the directory, where the system gives it.

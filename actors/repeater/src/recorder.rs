@@ -274,12 +274,9 @@ mod tests {
 
     fn place(offset: u64) -> Place {
         let file = FileId { device: 1, inode: 2 };
-        let name = "MMDVM-2026-11-21.log".to_owned();
         Place {
-            name,
-            file,
             offset,
-            inside_line: false,
+            ..Place::start("MMDVM-2026-11-21.log", file)
         }
     }
 

@@ -20,4 +20,5 @@ mod purity;
 mod rules;
 mod sample;
 mod support;
+mod tail;
 mod time;
