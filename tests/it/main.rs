@@ -21,6 +21,8 @@ mod harness;
 #[cfg(test)]
 mod kill9;
 #[cfg(test)]
+mod poison;
+#[cfg(test)]
 mod problems;
 #[cfg(test)]
 mod shutdown;

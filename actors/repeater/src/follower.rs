@@ -11,12 +11,13 @@ use std::os::unix::fs::{FileExt, MetadataExt};
 use std::path::{Path, PathBuf};
 
 use bytes::Bytes;
+use memchr::memchr;
 
 use crate::config::RepeaterConfig;
 use crate::tail::{FileId, Found, Mark, Names, Place, Plan, Position, cut, plan};
 
 /// Most bytes that are read and on their way at once: some thousand lines, one append.
-const CHUNK_BYTES: usize = 64 * 1024;
+pub(crate) const CHUNK_BYTES: usize = 64 * 1024;
 
 /// Whole lines of the log, and where they are.
 #[derive(Clone, Debug)]
@@ -29,6 +30,48 @@ pub(crate) struct Chunk {
     pub(crate) lines: Bytes,
     /// Bytes of this file that are still to be read.
     pub(crate) behind: u64,
+}
+
+impl Chunk {
+    /// Each line with the place in the file at which it begins, and with its newline if it has one.
+    pub(crate) fn numbered(&self) -> impl Iterator<Item = (u64, &[u8])> {
+        let mut rest: &[u8] = &self.lines;
+        let mut next = self.start();
+        std::iter::from_fn(move || {
+            let end = memchr(b'\n', rest).map_or(rest.len(), |end| end + 1);
+            let (line, later) = rest.split_at_checked(end).filter(|(line, _)| !line.is_empty())?;
+            let offset = next;
+            next = next.saturating_add(to_u64(line.len()));
+            rest = later;
+            Some((offset, line))
+        })
+    }
+
+    /// Where in the file the first line begins.
+    pub(crate) fn start(&self) -> u64 {
+        self.to.offset.saturating_sub(to_u64(self.lines.len()))
+    }
+
+    /// The first line alone.
+    pub(crate) fn first_line(mut self) -> Chunk {
+        let Some(end) = memchr(b'\n', &self.lines).map(|end| end + 1) else {
+            return self;
+        };
+        if end < self.lines.len() {
+            let later = to_u64(self.lines.split_off(end).len());
+            self.behind = self.behind.saturating_add(later);
+            self.to.offset = self.to.offset.saturating_sub(later);
+            self.to.mark = Mark::behind(&self.lines);
+            self.to.inside_line = false;
+        }
+        self
+    }
+
+    /// The line that begins there.
+    pub(crate) fn line_at(&self, offset: u64) -> &[u8] {
+        let line = self.numbered().find(|(begin, _)| *begin == offset);
+        line.map_or(&[], |(_, line)| line)
+    }
 }
 
 /// What there is to read.
