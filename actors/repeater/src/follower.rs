@@ -81,10 +81,13 @@ pub(crate) enum Look {
     Lines(Chunk),
     /// Nothing, for now.
     Nothing {
-        /// There is a file that may grow.
-        inside_file: bool,
         /// Bytes of a last line that has no end yet.
         behind: u64,
+    },
+    /// There is no file that may grow.
+    NoFile {
+        /// The newest there is, though it is older than what was read.
+        newest: Option<String>,
     },
 }
 
@@ -111,10 +114,9 @@ impl Follower {
     pub(crate) fn look(&mut self, position: &Position) -> io::Result<Look> {
         let found = self.found(position)?;
         let Plan::Read { name, place, is_over } = plan(&self.names, position, &found, self.history) else {
-            return Ok(Look::Nothing {
-                inside_file: false,
-                behind: 0,
-            });
+            let logs = found.into_iter().map(|found| found.name);
+            let newest = logs.filter(|name| self.names.is_log(name)).max();
+            return Ok(Look::NoFile { newest });
         };
         let start = Place::start(&name, place.file);
         if let Some(look) = self.read(position, &name, place, is_over)? {
@@ -145,7 +147,6 @@ impl Follower {
         let is_step = ends_here && from.as_ref() != Some(&place);
         if cut.end == 0 && !is_step {
             return Ok(Some(Look::Nothing {
-                inside_file: true,
                 behind: len.saturating_sub(place.offset),
             }));
         }
@@ -276,7 +277,7 @@ mod tests {
             });
             match Follower::new(&config).look(&position).unwrap() {
                 Look::Lines(chunk) => String::from_utf8(chunk.lines.to_vec()).unwrap(),
-                Look::Nothing { .. } => panic!("nothing"),
+                Look::Nothing { .. } | Look::NoFile { .. } => panic!("nothing"),
             }
         };
         assert_eq!(lines(Mark::behind(b"this line is new\n")), "this one too\n");

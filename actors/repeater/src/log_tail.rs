@@ -148,9 +148,14 @@ impl Tail {
                     }
                     position = Some(to);
                 }
-                Ok(Look::Nothing { inside_file, behind }) => {
-                    let problem = (!inside_file).then(|| self.no_file.clone());
-                    self.show_waiting(&position, behind, problem);
+                Ok(Look::Nothing { behind }) => {
+                    self.show_waiting(&position, behind, None);
+                    self.caught_up(as_of).await;
+                    self.wait().await;
+                }
+                Ok(Look::NoFile { newest }) => {
+                    let problem = newest.map_or_else(|| self.no_file.clone(), |newest| only_older(&newest));
+                    self.show_waiting(&position, 0, Some(problem));
                     self.caught_up(as_of).await;
                     self.wait().await;
                 }
@@ -288,6 +293,11 @@ fn no_file(config: &RepeaterConfig) -> String {
     let date = if config.rotate { "-YYYY-MM-DD" } else { "" };
     let directory = log_directory.display();
     format!("no log file yet: {directory} holds no {file_root}{date}.log (the host writes none at FileLevel 0)")
+}
+
+/// A host whose clock went back over midnight writes such files, and so does whoever deletes the newest one by hand.
+fn only_older(newest: &str) -> String {
+    format!("the newest log file, {newest}, is older than the one that was read last: is the host's clock right?")
 }
 
 /// Notification of changes in the directory, where the system gives it.

@@ -154,6 +154,13 @@ pub(crate) mod chaos {
     /// Ends the process, which nothing can catch.
     pub(crate) const PROCESS: &[u8] = b"chaos: abort the process";
 
+    /// Strikes if the line that begins there is marked.
+    pub(crate) fn strike_at(chunk: &super::Chunk, offset: u64, mark: &[u8]) {
+        if memchr::memmem::find(&chunk.lines, mark).is_some() {
+            strike(chunk.line_at(offset), mark);
+        }
+    }
+
     #[allow(clippy::panic, reason = "that is what it is for")]
     pub(crate) fn strike(line: &[u8], mark: &[u8]) {
         if memchr::memmem::find(line, mark).is_some() {

@@ -179,7 +179,7 @@ impl Recorder {
                 for (offset, record) in &records {
                     reached = *offset;
                     #[cfg(any(test, feature = "chaos"))]
-                    chaos::strike(chunk.line_at(reached), chaos::STATE_MACHINE);
+                    chaos::strike_at(chunk, reached, chaos::STATE_MACHINE);
                     machine.step(record, &mut out);
                 }
             });

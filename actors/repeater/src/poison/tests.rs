@@ -53,7 +53,7 @@ impl Stage {
     fn chunk(&self) -> Chunk {
         match Follower::new(&self.config()).look(&None).unwrap() {
             Look::Lines(chunk) => chunk,
-            Look::Nothing { .. } => panic!("an empty log"),
+            Look::Nothing { .. } | Look::NoFile { .. } => panic!("an empty log"),
         }
     }
 

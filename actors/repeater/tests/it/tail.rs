@@ -164,6 +164,21 @@ async fn directory_emptied_at_boot_begins_anew_under_the_same_name() {
     assert_callers(station, &["G4KLX", "M0ABC", "F4ABC"]).await;
 }
 
+#[tokio::test]
+async fn directory_that_holds_only_older_logs_says_so_and_reads_none_again() {
+    let place = Place::new();
+    place.log(YESTERDAY).write_all(call("G4KLX", 0).as_bytes()).unwrap();
+    place.log(TODAY).write_all(call("M0ABC", 0).as_bytes()).unwrap();
+    let station = place.launch();
+    station.callers(2).await;
+    station.shutdown().await;
+    fs::remove_file(place.logs().join(TODAY)).unwrap();
+    let station = place.launch();
+    trouble(&station, YESTERDAY).await;
+    place.log(TOMORROW).write_all(call("F4ABC", 9).as_bytes()).unwrap();
+    assert_callers(station, &["G4KLX", "M0ABC", "F4ABC"]).await;
+}
+
 /// A directory moved away and a file in its place: nothing can be read, whoever asks.
 fn take_away(place: &Place) -> PathBuf {
     let elsewhere = place.logs().with_file_name("elsewhere");
