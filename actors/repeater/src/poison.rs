@@ -113,10 +113,12 @@ impl Notes {
         self.crashes.push(crash);
     }
 
-    /// All before `to` was read.
-    pub(crate) fn passed(&mut self, to: &Place) {
+    /// All before `to` was read. `true` if that makes notes void: then it has to be stored, or they would count again.
+    pub(crate) fn passed(&mut self, to: &Place) -> bool {
+        let before = self.crashes.len();
         self.crashes
             .retain(|noted| noted.file == to.file && noted.offset >= to.offset);
+        self.crashes.len() < before
     }
 }
 

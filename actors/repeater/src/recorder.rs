@@ -155,12 +155,17 @@ impl Recorder {
             at,
             event: RepeaterEvent::LineSetAside(line),
         }));
-        self.notes.passed(&chunk.to);
+        let are_notes_void = self.notes.passed(&chunk.to);
         self.bookmark = Bookmark {
             position: Some(chunk.to),
             memory,
         };
-        self.unsaved_bytes = self.unsaved_bytes.saturating_add(chunk.lines.len());
+        let bytes = if are_notes_void {
+            UNSAVED_BYTES
+        } else {
+            chunk.lines.len()
+        };
+        self.unsaved_bytes = self.unsaved_bytes.saturating_add(bytes);
         self.keep(out).await
     }
 

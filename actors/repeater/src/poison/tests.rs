@@ -12,7 +12,9 @@ use super::chaos::{PARSER, STATE_MACHINE};
 use super::*;
 use crate::RepeaterConfig;
 use crate::follower::{Follower, Look};
+use crate::grammar::Memory;
 use crate::recorder::Recorder;
+use crate::state_machine::RecordsParsed;
 
 const LIMIT: Duration = Duration::from_secs(20);
 const NAME: &str = "MMDVM-2026-11-21.log";
@@ -202,6 +204,25 @@ async fn line_that_ends_the_process_is_found_by_careful_readers_and_set_aside() 
     stage.shutdown().await;
 }
 
+#[tokio::test]
+async fn line_that_was_read_carefully_and_means_nothing_is_no_suspect_after_the_next_start() {
+    let stage = Stage::new("nothing of importance\n");
+    let chunk = stage.chunk();
+    let trial = Crash::new(Crashed::Process, &chunk, 0, "gone");
+    let mut recorder = Recorder::resume(&stage.journal).unwrap();
+    assert_eq!(recorder.try_line(trial).await, Ok(true));
+    let read = RecordsParsed {
+        chunk,
+        memory: Memory::default(),
+        records: Vec::new(),
+        aside: Vec::new(),
+    };
+    assert_eq!(recorder.take(read).await, Ok(()));
+    let next = Recorder::resume(&stage.journal).unwrap().begin().await.unwrap();
+    assert!(next.notes.crashes.is_empty() && !next.careful, "{next:?}");
+    stage.shutdown().await;
+}
+
 #[test]
 fn notes_of_lines_that_were_passed_are_forgotten() {
     let chunk = |offset: u64| Chunk {
@@ -218,6 +239,6 @@ fn notes_of_lines_that_were_passed_are_forgotten() {
     notes.note(crash(100));
     notes.note(crash(200));
     assert!(notes.is_enough(&crash(100)) && !notes.is_enough(&crash(150)));
-    notes.passed(&chunk(200).to);
+    assert!(notes.passed(&chunk(200).to));
     assert!(!notes.is_enough(&crash(100)) && notes.is_enough(&crash(200)));
 }
