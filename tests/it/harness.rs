@@ -411,6 +411,11 @@ impl Log {
         self.record('E', Timestamp::now(), text);
     }
 
+    /// A line of its start-up.
+    pub(crate) fn info(&mut self, text: &str) {
+        self.record('I', Timestamp::now(), text);
+    }
+
     /// A line of another time.
     pub(crate) fn line_at(&mut self, at: &str, text: &str) {
         self.record('M', at.parse().expect("a time"), text);

@@ -23,6 +23,8 @@ mod kill9;
 #[cfg(test)]
 mod logging;
 #[cfg(test)]
+mod poison;
+#[cfg(test)]
 mod problems;
 #[cfg(test)]
 mod shutdown;

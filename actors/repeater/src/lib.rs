@@ -24,6 +24,7 @@ mod config;
 mod follower;
 mod log_tail;
 mod parser;
+mod poison;
 mod projection;
 mod recorder;
 mod state_machine;

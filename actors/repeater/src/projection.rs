@@ -108,7 +108,9 @@ impl Projection for RepeaterProjection {
                 | RepeaterEvent::PagesSent(_)
                 | RepeaterEvent::Packet(_)
                 | RepeaterEvent::RemoteCommand(_)
-                | RepeaterEvent::CallsHidden(_) => {}
+                | RepeaterEvent::CallsHidden(_)
+                | RepeaterEvent::LineSetAside(_)
+                | RepeaterEvent::RecordsSetAside(_) => {}
             }
         }
         Ok(())

@@ -178,6 +178,7 @@ fn of_line(line: &Line<'_>) -> Option<Fact> {
         | Line::Modem(_)
         | Line::Fault(_)
         | Line::Remote { .. }
+        | Line::SetAside(..)
         | Line::Known
         | Line::Chatter
         | Line::Dump

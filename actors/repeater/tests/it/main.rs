@@ -20,4 +20,6 @@ mod purity;
 mod rules;
 mod sample;
 mod support;
+mod suspects;
+mod tail;
 mod time;
