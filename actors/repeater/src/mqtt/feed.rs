@@ -61,8 +61,8 @@ struct Heard {
     received: Timestamp,
 }
 
-/// One host. Serialized, it is the snapshot from which a restarted feed goes on; lines that wait for their twin are
-/// told first ([`Feed::settle`]).
+/// One host. Serialized, it is the snapshot from which a restarted feed goes on; it is taken when no line waits for its
+/// twin ([`Feed::is_settled`]).
 #[derive(Clone, Debug, Default, Serialize, Deserialize)]
 pub struct Feed {
     machine: Machine,
@@ -76,10 +76,12 @@ pub struct Feed {
     alive: Option<Timestamp>,
     /// The newest message is one that kills hosts.
     dying: bool,
+    twins: Twins,
+    /// There is something in here that the last snapshot does not have.
+    #[serde(skip)]
+    unsaved: bool,
     #[serde(skip)]
     live: Vec<LiveQuality>,
-    #[serde(skip)]
-    twins: Twins,
     #[serde(skip)]
     reader: Reader,
     #[serde(skip)]
@@ -107,6 +109,14 @@ impl Feed {
         }
     }
 
+    /// Nothing could be heard until `now`: the silence before means nothing, and neither does the time that went by.
+    pub fn resume(&mut self, now: Timestamp) {
+        if let Some(heard) = &mut self.heard {
+            heard.received = now;
+        }
+        self.alive = self.alive.map(|_| now);
+    }
+
     /// Says that it is `now`, by the clock of [`Feed::hear`]. Called once a second or oftener.
     pub fn advance(&mut self, now: Timestamp, out: &mut Vec<Emitted>) {
         let (Some(heard), Some(host_time)) = (self.heard, self.host_time(now)) else {
@@ -117,6 +127,17 @@ impl Feed {
         if self.is_gone(now) {
             self.gone(heard.at, out);
         }
+    }
+
+    /// Whether no line waits to be completed.
+    #[must_use]
+    pub const fn is_settled(&self) -> bool {
+        !self.twins.waits()
+    }
+
+    /// Whether the messages since this was last asked changed anything that a snapshot has to keep.
+    pub fn take_unsaved(&mut self) -> bool {
+        std::mem::take(&mut self.unsaved)
     }
 
     /// Tells what waits to be completed, as it stands.
@@ -228,7 +249,10 @@ impl Feed {
             Said::Line(line) => self.say(at, merge::fuller(line, twin), out),
             Said::Closing(closing) => return self.close(at, closing, twin, out),
             Said::Fm(state) => self.fm(at, state, out),
-            Said::Level(level) => self.level(at, level),
+            Said::Level(level) => {
+                self.tally.json_absurd_values += u64::from(level.absurd);
+                self.level(at, level);
+            }
             Said::Nothing => {}
         }
         Ok(())
@@ -258,6 +282,7 @@ impl Feed {
     }
 
     fn step(&mut self, record: &Record<'_>, out: &mut Vec<Emitted>) {
+        self.unsaved = true;
         self.emit(out, |machine, out| {
             machine.step(record, out);
             if matches!(record.line, Line::Host(HostLine::Stopped)) {
@@ -298,6 +323,7 @@ impl Feed {
         twin: Option<&Line<'_>>,
         out: &mut Vec<Emitted>,
     ) -> Result<(), Refusal> {
+        self.tally.json_absurd_values += u64::from(closing.absurd);
         if let Some(Line::TimedOut(channel)) = twin {
             self.say(at, Line::TimedOut(*channel), out);
             return Ok(());
