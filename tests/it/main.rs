@@ -7,6 +7,8 @@ mod architecture;
 #[cfg(test)]
 mod backup;
 #[cfg(test)]
+mod broker;
+#[cfg(test)]
 mod chaos;
 #[cfg(test)]
 mod cli;
@@ -20,6 +22,10 @@ mod follow;
 mod harness;
 #[cfg(test)]
 mod kill9;
+#[cfg(test)]
+mod mqtt;
+#[cfg(test)]
+mod mqtt_lost;
 #[cfg(test)]
 mod problems;
 #[cfg(test)]
