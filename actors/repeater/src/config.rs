@@ -63,8 +63,22 @@ impl RepeaterConfig {
             problems.extend(mqtt::name_problem(name).map(|reason| (format!("mqtt.{name}"), reason)));
             let named = |(key, reason)| (format!("mqtt.{name}.{key}"), reason);
             problems.extend(host.problems().into_iter().map(named));
+            if let Some(other) = self.namesake(name, host) {
+                let reason = format!("is that of {other} too: the broker would let only one of them listen");
+                problems.push((format!("mqtt.{name}.client_id"), reason));
+            }
         }
         problems
+    }
+
+    /// The host before this one that has the same name at the same broker.
+    fn namesake(&self, name: &str, host: &MqttConfig) -> Option<&String> {
+        let before = self.mqtt.iter().take_while(|(other, _)| *other != name);
+        let same = |other: &MqttConfig| {
+            !host.client_id.is_empty()
+                && (&other.client_id, &other.host, other.port) == (&host.client_id, &host.host, host.port)
+        };
+        before.into_iter().find(|(_, other)| same(other)).map(|(name, _)| name)
     }
 }
 
@@ -86,6 +100,20 @@ mod tests {
         };
         let keys: Vec<String> = config.problems().into_iter().map(|(key, _)| key).collect();
         assert_eq!(keys, ["log_directory", "file_root"]);
+    }
+
+    #[test]
+    fn hosts_that_would_drive_each_other_from_the_broker_are_refused() {
+        let host = MqttConfig {
+            client_id: "station".to_owned(),
+            ..MqttConfig::default()
+        };
+        let config = RepeaterConfig {
+            mqtt: ["a", "b"].map(|name| (name.to_owned(), host.clone())).into(),
+            ..RepeaterConfig::default()
+        };
+        let keys: Vec<String> = config.problems().into_iter().map(|(key, _)| key).collect();
+        assert_eq!(keys, ["mqtt.b.client_id"]);
     }
 
     #[test]

@@ -150,7 +150,11 @@ impl Board {
             Some(problem) => tracing::warn!(broker = link.broker, %problem, "broker not reached"),
             None => tracing::info!(broker = link.broker, connected, "broker"),
         }
-        show(&self.signals, &self.teller, CONNECTION, link);
+        self.show();
+    }
+
+    fn show(&self) {
+        show(&self.signals, &self.teller, CONNECTION, &self.link);
     }
 }
 
@@ -165,6 +169,7 @@ struct Listener {
 impl Listener {
     /// Listens until this incarnation is told that it is not wanted any more.
     async fn listen(mut self) -> Refused {
+        self.board.show();
         if let Err(refused) = self.keeper.store().await {
             return refused;
         }

@@ -109,12 +109,14 @@ impl Feed {
         }
     }
 
-    /// Nothing could be heard until `now`: the silence before means nothing, and neither does the time that went by.
-    pub fn resume(&mut self, now: Timestamp) {
+    /// Nothing could be heard from `since` until `now`; without `since`, from the last message on. The silence in between
+    /// means nothing, and no deadline runs out in it.
+    pub fn resume(&mut self, since: Option<Timestamp>, now: Timestamp) {
+        let later = |at: Timestamp| since.map_or(now, |since| at.plus(now.since(since)));
         if let Some(heard) = &mut self.heard {
-            heard.received = now;
+            heard.received = later(heard.received);
         }
-        self.alive = self.alive.map(|_| now);
+        self.alive = self.alive.map(later);
     }
 
     /// Says that it is `now`, by the clock of [`Feed::hear`]. Called once a second or oftener.

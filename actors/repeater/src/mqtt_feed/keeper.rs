@@ -80,6 +80,8 @@ pub(super) struct Keeper {
     receipts: Vec<Receipt>,
     /// Messages come; otherwise silence says nothing of the host.
     listening: bool,
+    /// When they last ceased to come.
+    deaf_since: Option<Timestamp>,
     counts: Counts,
     shown: Shown,
 }
@@ -131,6 +133,7 @@ impl Keeper {
             out: Vec::new(),
             receipts: Vec::new(),
             listening: false,
+            deaf_since: None,
             counts: Counts::default(),
             shown: Shown::default(),
         };
@@ -162,7 +165,6 @@ impl Keeper {
 
     /// Takes what one connection brings, until it ends.
     pub(super) async fn follow(&mut self, mut heard: Receiver<Heard>, broker: &Outgoing) -> Result<(), Refused> {
-        self.listening = false;
         // Receipts of a connection that has ended are worth nothing.
         self.receipts.clear();
         loop {
@@ -184,6 +186,9 @@ impl Keeper {
                 self.keep(broker).await?;
             }
         }
+        if std::mem::take(&mut self.listening) {
+            self.deaf_since = Some(self.clock.now());
+        }
         self.keep(broker).await
     }
 
@@ -191,7 +196,7 @@ impl Keeper {
         match heard {
             Heard::Listening => {
                 self.listening = true;
-                self.feed.resume(self.clock.now());
+                self.feed.resume(self.deaf_since, self.clock.now());
             }
             Heard::Message(message) => self.message(message),
         }
