@@ -21,7 +21,7 @@ mod tls;
 mod voices;
 
 use std::hash::{BuildHasher, RandomState};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use actix::{Actor, ActorContext, ActorFutureExt, AsyncContext, Context, WrapFuture};
 use journal::{Journal, SignalBoard};
@@ -47,7 +47,7 @@ const BACKOFF: Backoff = Backoff {
     max: Duration::from_secs(30),
     factor: 2,
     jitter_percent: 20,
-    reset_after: Duration::ZERO,
+    reset_after: Duration::from_secs(60),
 };
 
 /// Hears one host.
@@ -175,11 +175,13 @@ impl Listener {
         }
         let (mut failures, mut clean) = (0_u32, false);
         loop {
+            let began = Instant::now();
             let lost = match self.connection(clean).await {
                 Ok(lost) => lost,
                 Err(refused) => return refused,
             };
-            failures = if self.board.link.connected {
+            // A connection that is taken away at once, by another client of our name for instance, is a failure too.
+            failures = if began.elapsed() >= BACKOFF.reset_after {
                 1
             } else {
                 failures.saturating_add(1)
@@ -203,6 +205,9 @@ impl Listener {
             Ok(opened) => opened,
             Err(lost) => return Ok(lost),
         };
+        if clean {
+            return Ok(give_up_session(incoming).await);
+        }
         let (queue, heard) = mpsc::channel(QUEUE);
         let Listener {
             keeper, board, topics, ..
@@ -225,6 +230,17 @@ impl Listener {
         };
         let opening = tokio::task::spawn_blocking(move || connection::open(&config, &client_id, clean));
         opening.await.map_err(Lost::new)?
+    }
+}
+
+/// Connects only to have the broker forget: in MQTT 3.1.1 it would not keep anything for a connection that began so.
+async fn give_up_session(mut incoming: Incoming) -> Lost {
+    loop {
+        match incoming.next().await {
+            Ok(Happening::Connected) => return Lost::new("the session was given up"),
+            Ok(Happening::Subscribed | Happening::Message(_) | Happening::Nothing) => {}
+            Err(lost) => return lost,
+        }
     }
 }
 

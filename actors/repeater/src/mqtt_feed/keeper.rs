@@ -41,9 +41,10 @@ const TICK: Duration = Duration::from_secs(1);
 /// The same while a line waits for its twin, which is for a quarter of a second.
 const SOON: Duration = Duration::from_millis(100);
 /// Most messages that are stored at once, and that wait for the twin of one of them.
-const MOST_UNSTORED: usize = 256;
-/// How many of the newest messages are known again: more than brokers send without an acknowledgement.
-const KNOWN: usize = 128;
+const MOST_UNSTORED: usize = 64;
+/// How many of the newest messages are known again. Lost with us can be the acknowledgements of what was stored last, and
+/// of what was stored before and is still on its way: some batches.
+const KNOWN: usize = 4 * MOST_UNSTORED;
 
 /// The checkpoint as it is written.
 #[derive(Serialize)]
@@ -146,7 +147,8 @@ impl Keeper {
         &self.client_id
     }
 
-    /// Stores the feed as it is: before the first connection, so that the session's name is not forgotten.
+    /// Stores the feed as it is, and what it told. Before the first connection, so that the session's name is not
+    /// forgotten, and an incarnation that was given up stores nothing more.
     pub(super) async fn store(&mut self) -> Result<(), Refused> {
         let events = self.out.iter().filter_map(|fact| self.event(fact)).collect();
         let save = Save {
