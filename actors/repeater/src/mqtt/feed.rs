@@ -27,6 +27,9 @@ const TALK_TIME_S: u32 = 180;
 const GRACE: Duration = Duration::from_secs(5);
 /// How much a gateway's clock may differ from the host's.
 const GATEWAY_SKEW: Duration = Duration::from_secs(2);
+/// How much later than the line before it a message may arrive, by the way that it took; nothing overtakes, so that a
+/// newer message ends the wait sooner.
+const LATE: Duration = Duration::from_millis(750);
 /// Level of what JSON tells: that of the calls in the log.
 const JSON_LEVEL: grammar::Level = grammar::Level::Message;
 
@@ -124,7 +127,10 @@ impl Feed {
         let (Some(heard), Some(host_time)) = (self.heard, self.host_time(now)) else {
             return;
         };
-        self.overdue(Some(host_time), out);
+        let arrived = host_time.minus(LATE);
+        if arrived >= heard.at {
+            self.overdue(Some(arrived), out);
+        }
         self.emit(out, |machine, out| machine.advance(host_time, out));
         if self.is_gone(now) {
             self.gone(heard.at, out);

@@ -38,7 +38,7 @@ const LIVE: &str = "live";
 const MESSAGES: &str = "messages";
 /// How often the feed is told that time goes by.
 const TICK: Duration = Duration::from_secs(1);
-/// The same while a line waits for its twin, which is for a quarter of a second.
+/// The same while a line waits for its twin, which is for a second at most.
 const SOON: Duration = Duration::from_millis(100);
 /// Most messages that are stored at once, and that wait for the twin of one of them.
 const MOST_UNSTORED: usize = 64;
