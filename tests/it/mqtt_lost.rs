@@ -144,7 +144,7 @@ fn host_that_dies_of_its_own_words_has_no_open_calls() {
     host.publish("mmdvm/log", alias);
     newest(&station, "G4KLX");
     assert_eq!(station.calls()[0]["end_reason"], "host_restart");
-    assert_eq!(station.get("/api/v1/repeater/state").1["mode"], "unknown");
+    station.wait_for("/api/v1/repeater/state", |state| state["mode"] == "unknown");
 }
 
 #[test]
