@@ -11,8 +11,9 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 use journal::JournalConfig;
-use repeater::RepeaterConfig;
+use repeater::{MqttConfig, RepeaterConfig};
 use serde::{Deserialize, Serialize};
+use serde_json::Value;
 
 pub(crate) use check::{Checked, check};
 pub(crate) use problem::Problem;
@@ -51,6 +52,11 @@ impl Checked for Config {
                 .map(move |(key, reason)| (format!("{section}.{key}"), reason))
         };
         sections.into_iter().flat_map(named).collect()
+    }
+
+    fn templates() -> Vec<(&'static str, Value)> {
+        let host = serde_json::to_value(MqttConfig::default());
+        vec![("repeater.mqtt", host.unwrap_or_default())]
     }
 }
 

@@ -7,6 +7,8 @@ mod architecture;
 #[cfg(test)]
 mod backup;
 #[cfg(test)]
+mod broker;
+#[cfg(test)]
 mod chaos;
 #[cfg(test)]
 mod cli;
@@ -22,6 +24,10 @@ mod harness;
 mod kill9;
 #[cfg(test)]
 mod logging;
+#[cfg(test)]
+mod mqtt;
+#[cfg(test)]
+mod mqtt_lost;
 #[cfg(test)]
 mod poison;
 #[cfg(test)]

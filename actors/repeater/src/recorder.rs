@@ -3,23 +3,23 @@
 //! **Invariant:** the checkpoint holds a position and the machine exactly as it was there. Lines that meant nothing may
 //! be behind the checkpoint: they are read again after a restart, and mean nothing again.
 
-use std::hash::{BuildHasher, RandomState};
-use std::sync::Arc;
-use std::time::{Duration, Instant};
+use std::time::Instant;
 
-use journal::{Append, AppendError, CheckpointUpdate, Journal, JournalError};
+use journal::{Journal, JournalError, SignalBoard};
 use model::repeater::{Crashed, LineSetAside, RepeaterEvent, RepeaterState};
-use model::{NewEvent, Signal, Source, Timestamp};
+use model::{NewEvent, Source, Timestamp};
 use serde::{Deserialize, Serialize};
 use serde_json::value::RawValue;
 use tokio::sync::watch;
 
 use crate::follower::Chunk;
 use crate::grammar::{Line, Memory, Record};
+use crate::ledger::Ledger;
 use crate::machine::{Emitted, Machine};
 #[cfg(any(test, feature = "chaos"))]
 use crate::poison::chaos;
 use crate::poison::{Crash, Notes, contain};
+use crate::show::show;
 use crate::state_machine::{Beginning, Bookmark, RecordsParsed, Refused};
 use crate::tail::Position;
 
@@ -29,12 +29,6 @@ pub(crate) const REPEATER: &str = "repeater";
 pub(crate) const STATE: &str = "state";
 /// How much may be read again after a crash, in bytes: some ten milliseconds of work, against a commit for nothing.
 const UNSAVED_BYTES: usize = 1024 * 1024;
-/// How long one append may take before it is tried again.
-const APPEND_LIMIT: Duration = Duration::from_secs(5);
-/// Pause before an append is tried again.
-const RETRY_AFTER: Duration = Duration::from_millis(500);
-/// After how many tries the same complaint is logged again: once a minute.
-const COMPLAIN_EVERY: u32 = 120;
 
 /// The checkpoint as it is written.
 #[derive(Serialize)]
@@ -58,15 +52,12 @@ struct Saved {
 
 /// Steps the machine, keeps what it emits.
 pub(crate) struct Recorder {
-    journal: Journal,
+    ledger: Ledger,
+    signals: SignalBoard,
     source: Source,
     machine: Machine,
     bookmark: Bookmark,
     notes: Notes,
-    /// Version of the checkpoint that is stored.
-    version: u64,
-    /// This incarnation's name as a writer.
-    writer: u64,
     unsaved_bytes: usize,
     /// When the newest record arrived: log time goes on from there.
     heard: Instant,
@@ -76,21 +67,16 @@ pub(crate) struct Recorder {
 impl Recorder {
     /// Goes on from the checkpoint. *Blocking.*
     pub(crate) fn resume(journal: &Journal) -> Result<Recorder, JournalError> {
-        let checkpoint = journal.checkpoint(REPEATER)?;
-        let version = checkpoint.as_ref().map_or(0, |checkpoint| checkpoint.version);
-        let (bookmark, notes, machine) = checkpoint
-            .map(|checkpoint| restore(&checkpoint.data))
-            .unwrap_or_default();
+        let (ledger, checkpoint) = Ledger::open(journal, REPEATER)?;
+        let (bookmark, notes, machine) = checkpoint.map(|data| restore(&data)).unwrap_or_default();
         let recorder = Recorder {
-            journal: journal.clone(),
+            ledger,
+            signals: journal.signals().clone(),
             source: Source::new(REPEATER),
             state: watch::Sender::new(machine.state()),
             machine,
             bookmark,
             notes,
-            version,
-            // The only randomness in the standard library; it has to differ between incarnations, no more.
-            writer: RandomState::new().hash_one(version),
             unsaved_bytes: 0,
             heard: Instant::now(),
         };
@@ -226,7 +212,6 @@ impl Recorder {
         event.map_err(|error| tracing::error!(%error, "event not written")).ok()
     }
 
-    /// Stores events and checkpoint, however often it takes.
     async fn store(&mut self, events: Vec<NewEvent>) -> Result<(), Refused> {
         let save = Save {
             position: &self.bookmark.position,
@@ -238,49 +223,9 @@ impl Recorder {
             tracing::error!(%error, "checkpoint not written");
             Refused::Fenced
         })?;
-        let mut append = Append {
-            producer: REPEATER.to_owned(),
-            events,
-            checkpoint: Some(CheckpointUpdate {
-                expect: self.version,
-                writer: self.writer,
-                data,
-            }),
-        };
-        let mut tries: u32 = 0;
-        loop {
-            match self.journal.append(append.clone(), APPEND_LIMIT).await {
-                Ok(appended) => {
-                    self.version = appended.version;
-                    self.unsaved_bytes = 0;
-                    return Ok(());
-                }
-                Err(AppendError::Conflict { stored }) => {
-                    tracing::error!(
-                        stored,
-                        expected = self.version,
-                        "checkpoint was moved by another writer"
-                    );
-                    return Err(Refused::Fenced);
-                }
-                Err(error @ (AppendError::Unavailable | AppendError::Storage(_))) => {
-                    if tries.is_multiple_of(COMPLAIN_EVERY) {
-                        tracing::warn!(%error, tries, "append waits");
-                    }
-                    tries = tries.wrapping_add(1);
-                    tokio::time::sleep(RETRY_AFTER).await;
-                }
-                // A bug, and the same tomorrow: these events are lost, those behind them need not be.
-                Err(error @ (AppendError::Projection { .. } | AppendError::Invalid(_))) => {
-                    if append.events.is_empty() {
-                        tracing::error!(%error, "checkpoint refused");
-                        return Err(Refused::Fenced);
-                    }
-                    tracing::error!(%error, count = append.events.len(), "events set aside");
-                    append.events.clear();
-                }
-            }
-        }
+        self.ledger.store(events, data).await?;
+        self.unsaved_bytes = 0;
+        Ok(())
     }
 
     /// Shows the state, if it is another one.
@@ -297,17 +242,7 @@ impl Recorder {
     }
 
     fn show(&self) {
-        match serde_json::value::to_raw_value(&*self.state.borrow()) {
-            Ok(data) => {
-                self.journal.signals().set(Signal {
-                    at: Timestamp::now(),
-                    source: self.source.clone(),
-                    name: STATE.into(),
-                    data: Arc::from(data),
-                });
-            }
-            Err(error) => tracing::error!(%error, "state not written"),
-        }
+        show(&self.signals, &self.source, STATE, &*self.state.borrow());
     }
 }
 
@@ -333,6 +268,8 @@ fn restore(data: &str) -> (Bookmark, Notes, Machine) {
 
 #[cfg(test)]
 mod tests {
+    use std::time::Duration;
+
     use journal::{EventQuery, JournalConfig, Synchronous};
     use kernel::{Supervision, SupervisorSpec};
     use tempfile::TempDir;

@@ -144,7 +144,8 @@ pub enum LinkState {
 /// A link to a reflector, master or room.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 pub struct Link {
-    /// Which link: a mode (`dstar`, `dmr`, `ysf`, `m17`), `reflector` (P25 and NXDN), or a DMR network's name.
+    /// Which link: a mode (`dstar`, `dmr`, `ysf`, `m17`), or a DMR network's name. Logs do not tell P25 and NXDN apart and
+    /// have `reflector` for both; over MQTT they are `p25` and `nxdn`.
     pub link: String,
     /// How it is doing.
     pub state: LinkState,
