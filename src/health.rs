@@ -64,29 +64,17 @@ pub(crate) struct Health {
     pub(crate) causes: Vec<Cause>,
 }
 
-/// Remembers since when things are as they are. Clones share the memory.
+/// Remembers since when things are as they are: the health as seen last. Clones share the memory.
 #[derive(Clone, Debug)]
-pub(crate) struct HealthLog(Arc<Mutex<Memory>>);
-
-#[derive(Debug)]
-struct Memory {
-    /// As seen last.
-    health: Health,
-    /// The word that the diary has.
-    told: Word,
-}
+pub(crate) struct HealthLog(Arc<Mutex<Health>>);
 
 impl HealthLog {
     /// A station that has just begun counts as well.
     pub(crate) fn new(now: Timestamp) -> HealthLog {
-        let health = Health {
+        HealthLog(Arc::new(Mutex::new(Health {
             health: Word::Well,
             since: now,
             causes: Vec::new(),
-        };
-        HealthLog(Arc::new(Mutex::new(Memory {
-            health,
-            told: Word::Well,
         })))
     }
 
@@ -102,15 +90,9 @@ impl HealthLog {
 
     /// The health by what is found now.
     fn observe(&self, now: Timestamp, findings: Vec<Finding>) -> Health {
-        let mut memory = self.0.lock();
-        let next = next(&memory.health, now, findings);
-        memory.health.clone_from(&next);
-        next
-    }
-
-    /// Whether the diary does not have this word yet; it is taken to have it from now on.
-    pub(crate) fn is_news(&self, word: Word) -> bool {
-        std::mem::replace(&mut self.0.lock().told, word) != word
+        let mut seen = self.0.lock();
+        *seen = next(&seen, now, findings);
+        seen.clone()
     }
 }
 
@@ -258,13 +240,6 @@ mod tests {
         assert_eq!(health.causes[0].since, at(1));
         assert_eq!(health.causes[0].reason, "silent for 2 min");
         assert_eq!(health.since, at(1));
-    }
-
-    #[test]
-    fn word_is_news_to_the_diary_once() {
-        let log = HealthLog::new(at(0));
-        let words = [Word::Well, Word::Down, Word::Down, Word::Well];
-        assert_eq!(words.map(|word| log.is_news(word)), [false, true, false, true]);
     }
 
     #[test]

@@ -15,6 +15,8 @@ mod compat;
 #[cfg(test)]
 mod demo;
 #[cfg(test)]
+mod diary;
+#[cfg(test)]
 mod follow;
 #[cfg(test)]
 mod harness;
