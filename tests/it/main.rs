@@ -17,6 +17,8 @@ mod demo;
 #[cfg(test)]
 mod diary;
 #[cfg(test)]
+mod disk;
+#[cfg(test)]
 mod follow;
 #[cfg(test)]
 mod harness;
