@@ -180,12 +180,8 @@ impl Fate {
 /// An end by a strike: the next one is by another kind. A struck child that is overtaken by its neighbour's end, or that has
 /// work to finish and is stopped over it, is struck again the same way.
 pub(crate) fn note_end(life: &Life, reason: &ExitReason) {
-    let by_strike = match reason {
-        ExitReason::Panicked { message, .. } => message == CHAOS,
-        ExitReason::Failed(message) => message == CHAOS,
-        other => matches!(other, ExitReason::Hung { .. }),
-    };
-    if by_strike {
+    let said = matches!(reason, ExitReason::Panicked { message, .. } | ExitReason::Failed(message) if message == CHAOS);
+    if said || matches!(reason, ExitReason::Hung { .. }) {
         *STRIKES.lock().entry(life.path.clone()).or_default() += 1;
     }
 }
