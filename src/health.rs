@@ -107,8 +107,6 @@ struct Memory {
     /// As seen last.
     health: Health,
     troubles: Troubles,
-    /// The word that the diary has.
-    told: Word,
 }
 
 impl HealthLog {
@@ -123,7 +121,6 @@ impl HealthLog {
             seen: now,
             health,
             troubles: Troubles::default(),
-            told: Word::Well,
         })))
     }
 
@@ -153,11 +150,6 @@ impl HealthLog {
     /// What was wrong since the start.
     pub(crate) fn troubles(&self) -> Troubles {
         self.0.lock().troubles.clone()
-    }
-
-    /// Whether the diary does not have this word yet; it is taken to have it from now on.
-    pub(crate) fn is_news(&self, word: Word) -> bool {
-        std::mem::replace(&mut self.0.lock().told, word) != word
     }
 }
 
@@ -370,14 +362,6 @@ mod tests {
         assert_eq!(health.causes[0].since, at(1));
         assert_eq!(health.causes[0].reason, "silent for 2 min");
         assert_eq!(health.since, at(1));
-    }
-
-    #[test]
-    fn word_is_news_to_the_diary_once() {
-        let clock = clocks();
-        let log = HealthLog::new(clock(0));
-        let words = [Word::Well, Word::Down, Word::Down, Word::Well];
-        assert_eq!(words.map(|word| log.is_news(word)), [false, true, false, true]);
     }
 
     #[test]

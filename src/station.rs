@@ -28,7 +28,7 @@ use tokio::sync::SetOnce;
 
 use crate::config::Config;
 use crate::health::{HealthLog, Moment};
-use crate::{recorder, web};
+use crate::{diary, recorder, web};
 
 /// What the demo adds.
 pub(crate) struct Demo {
@@ -144,7 +144,7 @@ impl Station {
 
     /// Stops every child, the last started first. `false`: some had to be left behind.
     pub(crate) async fn shutdown(&self, limit: Duration) -> bool {
-        recorder::say_stopping(&self.journal).await;
+        diary::say_stopping(&self.journal).await;
         let report = self.supervision.shutdown(limit).await;
         for path in &report.stragglers {
             tracing::error!(child = %path, "not stopped in time, left behind");

@@ -102,7 +102,7 @@ impl Station {
     }
 
     /// Asks until the answer satisfies.
-    pub(crate) fn wait_for(&self, path: &str, what: impl Fn(&Value) -> bool) -> Value {
+    pub(crate) fn wait_for(&self, path: &str, mut what: impl FnMut(&Value) -> bool) -> Value {
         let deadline = Instant::now() + LIMIT;
         loop {
             let (_, body) = self.get(path);
@@ -188,6 +188,13 @@ impl Station {
             assert!(Instant::now() < deadline, "the station does not end\n{}", self.said());
             thread::park_timeout(Duration::from_millis(5));
         }
+    }
+
+    /// Whether its process has not ended by itself.
+    pub(crate) fn lives(&self) -> bool {
+        let stat = fs::read_to_string(format!("/proc/{}/stat", self.process.id())).expect("own child");
+        let (_, state) = stat.rsplit_once(") ").expect("its state");
+        !state.starts_with('Z')
     }
 
     /// What it logged since last asked.

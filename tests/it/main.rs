@@ -17,6 +17,10 @@ mod compat;
 #[cfg(test)]
 mod demo;
 #[cfg(test)]
+mod diary;
+#[cfg(test)]
+mod disk;
+#[cfg(test)]
 mod follow;
 #[cfg(test)]
 mod harness;
