@@ -1,13 +1,14 @@
 //! `/api/v1/actors`: the supervisor tree, and what an operator may do with it.
 
+use actix_web::HttpResponse;
 use actix_web::web::{Bytes, Data, Json, Path, ServiceConfig, resource};
-use actix_web::{HttpRequest, HttpResponse};
 use futures_util::FutureExt;
 use kernel::{ChildPath, OperatorError, OperatorOutcome, Supervision, TreeNode};
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
 use super::Api;
+use super::auth::Caller;
 use super::problem::{Kind, Problem};
 use crate::operator::{Request, Verb};
 
@@ -71,7 +72,7 @@ pub(crate) async fn get_tree(api: Data<Api>) -> Result<Json<TreeNode>, Problem> 
 ))]
 pub(crate) async fn post_request(
     api: Data<Api>,
-    request: HttpRequest,
+    caller: Caller,
     target: Path<(String, String)>,
     body: Bytes,
 ) -> Result<HttpResponse, Problem> {
@@ -88,7 +89,7 @@ pub(crate) async fn post_request(
     }
     let reason = reason(&body)?;
     let request = Request {
-        who: who(&request, reason.who.as_deref()),
+        who: who(&caller, reason.who.as_deref()),
         why: reason.why.as_deref().map(clipped),
         path,
         request: verb,
@@ -130,14 +131,15 @@ fn reason(body: &Bytes) -> Result<Reason, Problem> {
         .map_err(|error| Problem::new(Kind::BadBody, error.to_string()))
 }
 
-/// Nobody signs in yet: what they call themselves, and where they are.
-fn who(request: &HttpRequest, said: Option<&str>) -> String {
-    let peer = request
-        .peer_addr()
-        .map_or_else(|| "unknown".to_owned(), |peer| peer.ip().to_string());
+/// What they call themselves, under which name the service knows them, and where they are.
+fn who(caller: &Caller, said: Option<&str>) -> String {
+    let known = match caller.address {
+        Some(address) => format!("{}, {address}", caller.identity.name),
+        None => caller.identity.name.to_string(),
+    };
     match said {
-        Some(said) => format!("{} ({peer})", clipped(said)),
-        None => peer,
+        Some(said) => format!("{} ({known})", clipped(said)),
+        None => known,
     }
 }
 

@@ -5,6 +5,7 @@
 //! Fails when: the server ends by itself. Bad requests are answered ([`problem`]), slow readers are cut off by the kernel.
 
 mod actors;
+mod auth;
 mod compat;
 mod events;
 mod export;

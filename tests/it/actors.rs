@@ -83,7 +83,7 @@ fn operator_request_is_in_the_journal_with_who_and_why() {
     );
     assert_eq!(
         (&request["who"], &request["why"]),
-        (&json!("Ann (127.0.0.1)"), &json!("antenna work"))
+        (&json!("Ann (local, 127.0.0.1)"), &json!("antenna work"))
     );
 
     let health = station.wait_for("/api/v1/health", |health| health["health"] != "well");
