@@ -4,6 +4,7 @@
 
 mod cli;
 mod config;
+mod descriptors;
 mod health;
 mod operator;
 mod recorder;

@@ -13,7 +13,11 @@ mod cli;
 #[cfg(test)]
 mod compat;
 #[cfg(test)]
+mod crowd;
+#[cfg(test)]
 mod demo;
+#[cfg(test)]
+mod flood;
 #[cfg(test)]
 mod follow;
 #[cfg(test)]
@@ -24,6 +28,8 @@ mod kill9;
 mod problems;
 #[cfg(test)]
 mod shutdown;
+#[cfg(test)]
+mod slow;
 #[cfg(test)]
 mod statistics;
 #[cfg(test)]

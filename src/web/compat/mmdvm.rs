@@ -151,7 +151,7 @@ pub(crate) async fn get_health(api: Data<Api>) -> Result<HttpResponse, Problem> 
         &supervision.tree(),
         &health,
         heard_at,
-        api.open_sessions(),
+        api.clients.open_sessions(),
     );
     Ok(response.insert_header((CACHE_CONTROL, "no-store")).json(told))
 }

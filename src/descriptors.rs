@@ -1,0 +1,27 @@
+//! Open files: each connection takes one, and a shell or a login session allows a process no more than 1024.
+
+use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
+
+/// Files that the service needs beside its sessions: requests under way, the journal, logs.
+const BESIDE_SESSIONS: u64 = 2048;
+
+/// Raises the number of files that this process may have open to what the system lets it, and says so if that is too few.
+pub(crate) fn raise_limit(max_sessions: usize) {
+    let Rlimit { current, maximum } = getrlimit(Resource::Nofile);
+    let raised = Rlimit {
+        current: maximum,
+        maximum,
+    };
+    let allowed = match setrlimit(Resource::Nofile, raised) {
+        Ok(()) => maximum,
+        Err(error) => {
+            tracing::warn!(%error, "limit of open files not raised");
+            current
+        }
+    };
+    let wanted = BESIDE_SESSIONS + u64::try_from(max_sessions).unwrap_or(u64::MAX / 2);
+    // None is no limit at all.
+    if let Some(allowed) = allowed.filter(|allowed| *allowed < wanted) {
+        tracing::warn!(allowed, wanted, "fewer open files than clients.max_sessions needs");
+    }
+}
