@@ -75,6 +75,13 @@ fn drain(mut stream: TcpStream) {
     }
 }
 
+/// Whether the other side is done with a connection on which nothing was said.
+fn is_closed(mut stream: &TcpStream) -> bool {
+    stream.set_nonblocking(true).expect("a socket");
+    let read = stream.read(&mut [0]);
+    !matches!(read, Err(error) if error.kind() == ErrorKind::WouldBlock)
+}
+
 fn is_cut_off(kind: ErrorKind) -> bool {
     matches!(kind, ErrorKind::ConnectionReset | ErrorKind::BrokenPipe)
 }
@@ -131,6 +138,8 @@ fn address_that_opens_hundreds_of_connections_gets_its_share_and_nobody_else_not
         .map(|_| connect_from(FOREIGN, &witness.station.address))
         .collect();
     wait_refused(&witness.station, "address", 400 - 64);
+    let closed = opened.iter().filter(|stream| is_closed(stream)).count();
+    assert_eq!(closed, 400 - 64);
     witness.is_well();
     drop(opened);
     // It has its share back as soon as it lets go.
