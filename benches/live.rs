@@ -23,7 +23,7 @@ use std::thread;
 use std::time::{Duration, Instant};
 
 use crowd::{Calendar, Crowd, Guests, Manner, Seen, digest};
-use harness::{Log, Stage, Station};
+use harness::{Log, Stage, Station, agent};
 
 /// How long the service may take for what is under way when the last line is written.
 const PATIENCE: Duration = Duration::from_secs(60);
@@ -179,11 +179,16 @@ fn play(scene: &Scene) -> Told {
     );
 
     let (begun, worked) = (Instant::now(), station.processor());
-    write(&mut log, scene, &calendar);
+    let readers = u64::try_from(scene.good + scene.slow).unwrap();
+    let health = station.url("/api/health");
+    let cut_off_s = thread::scope(|scope| {
+        let watch = scope.spawn(|| cut_off_after(&health, readers));
+        write(&mut log, scene, &calendar);
+        watch.join().unwrap()
+    });
     let spent = (station.processor() - worked).as_secs_f64() / begun.elapsed().as_secs_f64();
     wait(|| good.is_content() && slow.is_content());
-    wait(|| never.is_cut_off());
-    let cut_off_s = begun.elapsed().as_secs_f64();
+    drop(never);
 
     let journal = kept(&station, scene.events);
     let (good, slow) = (good.end(), slow.end());
@@ -217,6 +222,25 @@ fn write(log: &mut Log, scene: &Scene, calendar: &Calendar) {
             log.end_call("G4KLX");
         }
     }
+}
+
+/// Seconds until no more sessions are open than those of the clients that read.
+fn cut_off_after(health: &str, readers: u64) -> f64 {
+    let begun = Instant::now();
+    while begun.elapsed() < PATIENCE {
+        let answer = agent()
+            .get(health)
+            .call()
+            .expect("an answer")
+            .body_mut()
+            .read_to_string();
+        let health: serde_json::Value = serde_json::from_str(&answer.expect("a body")).expect("JSON");
+        if health["active_websocket_connections"].as_u64().expect("a number") <= readers {
+            break;
+        }
+        thread::park_timeout(Duration::from_millis(250));
+    }
+    begun.elapsed().as_secs_f64()
 }
 
 fn wait(what: impl Fn() -> bool) {

@@ -137,12 +137,6 @@ impl Crowd {
         self.progress.content.load(Ordering::Acquire) == self.size
     }
 
-    /// Whether the service has ended all sessions.
-    #[allow(dead_code, reason = "time is measured in the benches only")]
-    pub(crate) fn is_cut_off(&self) -> bool {
-        self.progress.cut_off.load(Ordering::Acquire) == self.size
-    }
-
     /// Everybody leaves and says what they have seen.
     pub(crate) fn end(mut self) -> Vec<Seen> {
         self.leave.send_replace(true);
@@ -162,7 +156,6 @@ impl Drop for Crowd {
 struct Progress {
     seated: AtomicUsize,
     content: AtomicUsize,
-    cut_off: AtomicUsize,
 }
 
 /// What all clients of a crowd have in common.
@@ -181,10 +174,7 @@ impl Guest {
         let mut seen = Seen::default();
         let mut leave = self.leave.clone();
         tokio::select! {
-            ended = self.listen(door, &mut seen) => {
-                seen.closed = ended.is_err();
-                self.progress.cut_off.fetch_add(1, Ordering::Release);
-            }
+            ended = self.listen(door, &mut seen) => seen.closed = ended.is_err(),
             _ = leave.wait_for(|leave| *leave) => {}
         }
         seen
@@ -216,7 +206,7 @@ impl Guest {
                 self.progress.seated.fetch_add(1, Ordering::Release);
             }
             let read = match self.manner {
-                Manner::Never if is_seated => return wait_for_the_end(&stream).await,
+                Manner::Never if is_seated => std::future::pending().await,
                 Manner::Sips(pause) if is_seated => {
                     tokio::time::sleep(pause).await;
                     let mut sip = [0; SIP_BYTES];
@@ -257,16 +247,6 @@ impl Guest {
 
 fn subscription(pattern: &str) -> String {
     format!(r#"{{"subscribe":["{pattern}"]}}"#)
-}
-
-/// Reads nothing and notices nevertheless when the connection is reset.
-async fn wait_for_the_end(stream: &TcpStream) -> io::Result<()> {
-    loop {
-        stream.ready(tokio::io::Interest::ERROR).await?;
-        if let Some(error) = stream.take_error()? {
-            return Err(error);
-        }
-    }
 }
 
 /// One more position.
