@@ -4,6 +4,7 @@
 
 mod cli;
 mod config;
+mod descriptors;
 mod diary;
 mod health;
 mod operator;

@@ -85,7 +85,7 @@ pub(crate) fn launch(config: &Config, demo: Option<Demo>) -> anyhow::Result<Stat
     let simulator = demo.map(|demo| demo.host.on_exhausted(OnExhausted::Suspend));
     let repeater = repeater::children(&config.repeater, &journal);
     let recorder = recorder::child(shared.clone()).on_exhausted(OnExhausted::Suspend);
-    let web = web::child(&config.web, listener, shared.clone());
+    let web = web::child(&config.web, &config.clients, listener, shared.clone());
 
     let root = SupervisorSpec::new("root")
         .child(journal_child)

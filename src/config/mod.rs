@@ -1,9 +1,10 @@
 //! The configuration: one TOML file, overridden by `STATIOND__SECTION__KEY`, checked as a whole before any port opens.
 //!
-//! Owns: the sections that belong to no subsystem (`station`, `web`, `log`) and the rule that all problems are told at once.
+//! Owns: the sections that belong to no subsystem (`station`, `web`, `clients`, `log`) and the rule that all problems are told at once.
 //! Fails with: a list of [`Problem`]s, each with the key, the reason and where the value came from; the process exits with code 2.
 
 mod check;
+mod clients;
 mod problem;
 mod sections;
 
@@ -16,6 +17,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
 pub(crate) use check::{Checked, check};
+pub(crate) use clients::ClientsConfig;
 pub(crate) use problem::Problem;
 pub(crate) use sections::{LogConfig, LogFormat, StationConfig, WebConfig};
 
@@ -33,6 +35,7 @@ pub(crate) struct Config {
     pub(crate) journal: JournalConfig,
     pub(crate) repeater: RepeaterConfig,
     pub(crate) web: WebConfig,
+    pub(crate) clients: ClientsConfig,
     pub(crate) log: LogConfig,
 }
 
@@ -43,6 +46,7 @@ impl Checked for Config {
             ("journal", self.journal.problems()),
             ("repeater", self.repeater.problems()),
             ("web", self.web.problems()),
+            ("clients", self.clients.problems()),
             ("log", self.log.problems()),
         ];
         let named = |(section, problems): (&str, Vec<(String, String)>)| {

@@ -15,11 +15,15 @@ mod cli;
 #[cfg(test)]
 mod compat;
 #[cfg(test)]
+mod crowd;
+#[cfg(test)]
 mod demo;
 #[cfg(test)]
 mod diary;
 #[cfg(test)]
 mod disk;
+#[cfg(test)]
+mod flood;
 #[cfg(test)]
 mod follow;
 #[cfg(test)]
@@ -38,6 +42,8 @@ mod poison;
 mod problems;
 #[cfg(test)]
 mod shutdown;
+#[cfg(test)]
+mod slow;
 #[cfg(test)]
 mod statistics;
 #[cfg(test)]
