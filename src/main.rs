@@ -2,11 +2,13 @@
 //!
 //! This file only chooses what to do; each subcommand has its file under `cli/`. The tree of actors is in `station.rs`.
 
+mod access;
 mod cli;
 mod config;
 mod health;
 mod operator;
 mod recorder;
+mod secret;
 mod station;
 mod systemd;
 mod web;

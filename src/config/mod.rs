@@ -1,11 +1,12 @@
 //! The configuration: one TOML file, overridden by `STATIOND__SECTION__KEY`, checked as a whole before any port opens.
 //!
-//! Owns: the sections that belong to no subsystem (`station`, `web`, `log`) and the rule that all problems are told at once.
+//! Owns: the sections that belong to no subsystem (`station`, `web`, `access`, `log`) and the rule that all problems are told at once.
 //! Fails with: a list of [`Problem`]s, each with the key, the reason and where the value came from; the process exits with code 2.
 
 mod check;
 mod problem;
 mod sections;
+mod web;
 
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -14,9 +15,12 @@ use journal::JournalConfig;
 use repeater::RepeaterConfig;
 use serde::{Deserialize, Serialize};
 
+use crate::access::AccessConfig;
+
 pub(crate) use check::{Checked, check};
 pub(crate) use problem::Problem;
-pub(crate) use sections::{LogConfig, LogFormat, StationConfig, WebConfig};
+pub(crate) use sections::{LogConfig, LogFormat, StationConfig};
+pub(crate) use web::WebConfig;
 
 /// Where `run` looks for its file when none is named.
 pub(crate) const DEFAULT_FILE: &str = "/etc/stationd/stationd.toml";
@@ -32,6 +36,7 @@ pub(crate) struct Config {
     pub(crate) journal: JournalConfig,
     pub(crate) repeater: RepeaterConfig,
     pub(crate) web: WebConfig,
+    pub(crate) access: AccessConfig,
     pub(crate) log: LogConfig,
 }
 
@@ -42,6 +47,7 @@ impl Checked for Config {
             ("journal", self.journal.problems()),
             ("repeater", self.repeater.problems()),
             ("web", self.web.problems()),
+            ("access", self.access.problems()),
             ("log", self.log.problems()),
         ];
         let named = |(section, problems): (&str, Vec<(String, String)>)| {

@@ -21,6 +21,7 @@ use futures_util::stream::{LocalBoxStream, Stream, StreamExt};
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 
 use super::Api;
+use super::auth::Caller;
 use super::feed::{Feed, Frame, Subscribe};
 use super::problem::{Kind, Problem};
 
@@ -51,20 +52,22 @@ pub(super) fn routes(config: &mut ServiceConfig) {
 ))]
 pub(crate) async fn open(
     api: Data<Api>,
+    caller: Caller,
     request: HttpRequest,
     payload: Payload,
 ) -> Result<HttpResponse, actix_web::Error> {
-    Session::new(&api, Talk::Subscribes)?.start(&request, payload)
+    Session::new(&api, caller, Talk::Subscribes)?.start(&request, payload)
 }
 
 /// Opens a session that follows `lines` from the start; nothing that its client says is heeded.
 pub(super) fn follow(
     api: &Api,
+    caller: Caller,
     request: &HttpRequest,
     payload: Payload,
     lines: impl Stream<Item = String> + 'static,
 ) -> Result<HttpResponse, actix_web::Error> {
-    Session::new(api, Talk::Listens(Some(lines.boxed_local())))?.start(request, payload)
+    Session::new(api, caller, Talk::Listens(Some(lines.boxed_local())))?.start(request, payload)
 }
 
 /// What is sent: one text frame.
@@ -80,6 +83,7 @@ enum Talk {
 
 struct Session {
     api: Api,
+    caller: Caller,
     talk: Talk,
     feed: Option<SpawnHandle>,
     heard: Instant,
@@ -108,6 +112,12 @@ impl Actor for Session {
             closing
                 .into_actor(self)
                 .map(|(), _, ctx| leave(ctx, CloseCode::Away, "the server stops")),
+        );
+        let lapsed = self.api.lapsed(&self.caller);
+        ctx.spawn(
+            lapsed
+                .into_actor(self)
+                .map(|(), _, ctx| leave(ctx, CloseCode::Policy, "the right to listen has ended")),
         );
     }
 }
@@ -209,10 +219,11 @@ fn cost(line: &str) -> u32 {
 }
 
 impl Session {
-    fn new(api: &Api, talk: Talk) -> Result<Session, Problem> {
+    fn new(api: &Api, caller: Caller, talk: Talk) -> Result<Session, Problem> {
         Ok(Session {
             seat: api.take_seat()?,
             api: api.clone(),
+            caller,
             talk,
             feed: None,
             heard: Instant::now(),
@@ -235,7 +246,7 @@ impl Session {
                 if let Some(old) = self.feed.take() {
                     ctx.cancel_future(old);
                 }
-                let frames = Feed::open(&self.api, wanted).into_stream();
+                let frames = Feed::open(&self.api, &self.caller, wanted).into_stream();
                 let lines = self.credit.spent_by(frames.map(|frame| frame.json()));
                 self.feed = Some(ctx.add_stream(lines));
             }
