@@ -17,7 +17,7 @@ use model::{NewEvent, Source, Timestamp};
 use tokio::sync::{Mutex, Semaphore};
 
 use super::book::{Book, Change, Lifetime};
-use super::{AccessError, Board};
+use super::{AccessError, Board, newest_use};
 
 /// The producer's name in the journal, and the source of its events.
 pub(crate) const ACCESS: &str = "access";
@@ -143,6 +143,8 @@ impl Keeper {
                 return Err(refusal.into());
             }
         };
+        // Before it is written down: what is used meanwhile is written the next time.
+        let used = newest_use(&book);
         let source = Source::new(ACCESS);
         let events = facts.iter().map(|fact| NewEvent::new(Timestamp::now(), &source, fact));
         let append = Append {
@@ -160,6 +162,7 @@ impl Keeper {
             ..pen
         });
         self.board.put(book);
+        self.board.mark_stored(used);
         Ok(())
     }
 
@@ -179,6 +182,7 @@ impl Keeper {
         let journal = self.journal.clone();
         let stored = tokio::task::spawn_blocking(move || stored(&journal)).await;
         let (book, version) = stored.map_err(|error| AccessError::Unavailable(error.to_string()))??;
+        book.recall_uses(&self.board.book());
         self.board.put(book);
         Ok(Pen {
             version,

@@ -6,13 +6,13 @@
 use std::collections::BTreeMap;
 use std::net::IpAddr;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicI64, Ordering};
 use std::time::Duration;
 
 use model::{EventData, Role, Timestamp};
-use serde::{Deserialize, Deserializer, Serialize, Serializer};
+use serde::{Deserialize, Serialize};
 use thiserror::Error;
 
+use super::last_use::LastUse;
 use super::token::Hash;
 
 /// People at most. A station has a handful.
@@ -67,45 +67,6 @@ pub(crate) struct Session {
     pub(crate) last_used: LastUse,
     pub(crate) address: Option<IpAddr>,
     pub(crate) agent: String,
-}
-
-/// When something was used last. Recorded in passing by those who use it, without asking the actor.
-#[derive(Debug, Default)]
-pub(crate) struct LastUse(AtomicI64);
-
-impl LastUse {
-    pub(crate) fn new(at: Timestamp) -> LastUse {
-        LastUse(AtomicI64::new(at.unix_ms()))
-    }
-
-    pub(crate) fn note(&self, at: Timestamp) {
-        self.0.fetch_max(at.unix_ms(), Ordering::Relaxed);
-    }
-
-    /// `None`: never.
-    pub(crate) fn at(&self) -> Option<Timestamp> {
-        let ms = self.0.load(Ordering::Relaxed);
-        (ms > 0).then(|| Timestamp::from_unix_ms(ms))
-    }
-}
-
-impl Clone for LastUse {
-    fn clone(&self) -> LastUse {
-        LastUse(AtomicI64::new(self.0.load(Ordering::Relaxed)))
-    }
-}
-
-impl Serialize for LastUse {
-    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        self.at().serialize(serializer)
-    }
-}
-
-impl<'de> Deserialize<'de> for LastUse {
-    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<LastUse, D::Error> {
-        let at = Option::<Timestamp>::deserialize(deserializer)?;
-        Ok(at.map(LastUse::new).unwrap_or_default())
-    }
 }
 
 /// How long a session lasts.
@@ -266,6 +227,20 @@ impl Book {
         !self.users.is_empty() || !self.keys.is_empty()
     }
 
+    /// Takes over what another book knows of last uses: those are noted on the board, and stored later.
+    pub(crate) fn recall_uses(&self, other: &Book) {
+        let keys = other
+            .keys
+            .iter()
+            .filter_map(|(id, key)| Some((&self.keys.get(id)?.last_used, key.last_used.at()?)));
+        let sessions = other.sessions.iter();
+        let sessions =
+            sessions.filter_map(|(id, open)| Some((&self.sessions.get(id)?.last_used, open.last_used.at()?)));
+        for (last_used, at) in keys.chain(sessions) {
+            last_used.note(at);
+        }
+    }
+
     /// A user who is admin, or an admin's key without end.
     fn has_admin(&self) -> bool {
         let person = self.users.values().any(|user| user.role == Role::Admin);
@@ -296,12 +271,7 @@ impl Book {
         match change {
             Change::AddUser { name, role, password } => self.add_user(name, role, password, by, now),
             Change::SetUser { name, role, password } => self.set_user(name, role, password, by),
-            Change::RemoveUser { name } => {
-                self.users.remove(&name).ok_or(Refusal::Unknown("user"))?;
-                let mut facts = self.end_sessions_of(&name, &by);
-                facts.push(Fact::UserRemoved { name, by });
-                Ok(facts)
-            }
+            Change::RemoveUser { name } => self.remove_user(name, by),
             Change::AddKey {
                 id,
                 name,
@@ -320,14 +290,7 @@ impl Book {
                 };
                 self.add_key(id, key)
             }
-            Change::RevokeKey { id } => {
-                let key = self.keys.remove(&id).ok_or(Refusal::Unknown("key"))?;
-                Ok(vec![Fact::KeyRevoked {
-                    id,
-                    name: key.name.clone(),
-                    by,
-                }])
-            }
+            Change::RevokeKey { id } => self.revoke_key(id, by),
             Change::StartSession {
                 id,
                 user,
@@ -348,14 +311,10 @@ impl Book {
                     },
                 )
             }
-            Change::EndSession { id } => {
-                let session = self.sessions.remove(&id).ok_or(Refusal::Unknown("session"))?;
-                Ok(vec![Fact::SessionEnded {
-                    id,
-                    user: session.user.clone(),
-                    by,
-                }])
-            }
+            Change::EndSession { id } => match self.end_sessions(vec![id], &by) {
+                ended if ended.is_empty() => Err(Refusal::Unknown("session")),
+                ended => Ok(ended),
+            },
             Change::EndSessionsOf { user } => Ok(self.end_sessions_of(&user, &by)),
             Change::CountRefused { count, user, address } => Ok(vec![Fact::SignInsRefused { count, user, address }]),
             Change::TidyUp { lifetime } => {
@@ -416,6 +375,19 @@ impl Book {
             by,
         });
         Ok(facts)
+    }
+
+    fn remove_user(&mut self, name: String, by: String) -> Result<Vec<Fact>, Refusal> {
+        self.users.remove(&name).ok_or(Refusal::Unknown("user"))?;
+        let mut facts = self.end_sessions_of(&name, &by);
+        facts.push(Fact::UserRemoved { name, by });
+        Ok(facts)
+    }
+
+    fn revoke_key(&mut self, id: String, by: String) -> Result<Vec<Fact>, Refusal> {
+        let key = self.keys.remove(&id).ok_or(Refusal::Unknown("key"))?;
+        let name = key.name.clone();
+        Ok(vec![Fact::KeyRevoked { id, name, by }])
     }
 
     fn add_key(&mut self, id: String, key: Key) -> Result<Vec<Fact>, Refusal> {

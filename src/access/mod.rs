@@ -13,6 +13,7 @@ mod actor;
 mod book;
 mod config;
 mod forgetful;
+mod last_use;
 mod password;
 mod rules;
 mod throttle;
@@ -109,9 +110,13 @@ impl Board {
     }
 
     fn put(&self, book: Book) {
-        *self.stored.lock() = newest_use(&book);
         *self.book.write() = Arc::new(book);
         self.changes.send_modify(|count| *count = count.wrapping_add(1));
+    }
+
+    /// Uses up to here are stored.
+    fn mark_stored(&self, newest: Option<Timestamp>) {
+        *self.stored.lock() = newest;
     }
 
     /// Whether something was used, or has expired, since the book was stored.

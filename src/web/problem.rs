@@ -263,10 +263,11 @@ pub(crate) fn body_config() -> PayloadConfig {
 /// Refusals of JSON bodies.
 pub(crate) fn json_config() -> JsonConfig {
     JsonConfig::default().limit(MAX_BODY_BYTES).error_handler(|error, _| {
-        let kind = match error {
-            JsonPayloadError::Overflow { .. } | JsonPayloadError::OverflowKnownLength { .. } => Kind::TooLarge,
-            _ => Kind::BadBody,
-        };
+        let is_large = matches!(
+            error,
+            JsonPayloadError::Overflow { .. } | JsonPayloadError::OverflowKnownLength { .. }
+        );
+        let kind = if is_large { Kind::TooLarge } else { Kind::BadBody };
         Problem::new(kind, error.to_string()).into()
     })
 }

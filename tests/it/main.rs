@@ -5,6 +5,8 @@ mod actors;
 #[cfg(test)]
 mod architecture;
 #[cfg(test)]
+mod auth;
+#[cfg(test)]
 mod backup;
 #[cfg(test)]
 mod chaos;
@@ -21,11 +23,19 @@ mod harness;
 #[cfg(test)]
 mod kill9;
 #[cfg(test)]
+mod limits;
+#[cfg(test)]
+mod people;
+#[cfg(test)]
 mod problems;
 #[cfg(test)]
 mod shutdown;
 #[cfg(test)]
+mod sign_in;
+#[cfg(test)]
 mod statistics;
+#[cfg(test)]
+mod tls;
 #[cfg(test)]
 mod traffic;
 #[cfg(test)]

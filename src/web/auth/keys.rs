@@ -46,7 +46,7 @@ pub(crate) struct KeyShown {
 #[serde(deny_unknown_fields)]
 pub(crate) struct NewKeyAsked {
     /// What it is for, 1 to 64 characters.
-    #[schema(example = "dashboard")]
+    #[schema(example = "dashboard", min_length = 1, max_length = 64)]
     name: String,
     /// What it shall let do.
     role: Role,

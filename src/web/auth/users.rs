@@ -38,11 +38,12 @@ pub(crate) struct UserShown {
 #[serde(deny_unknown_fields)]
 pub(crate) struct NewUser {
     /// 1 to 32 letters, digits, dots, hyphens and underscores.
-    #[schema(example = "ann")]
+    #[schema(example = "ann", pattern = "^[A-Za-z0-9._-]{1,32}$")]
     name: String,
     /// viewer, operator or admin; the first account has to be an admin's.
     role: Role,
     /// At least 8 characters.
+    #[schema(min_length = 8, max_length = 256)]
     password: String,
 }
 
@@ -55,6 +56,7 @@ pub(crate) struct UserChange {
     role: Option<Role>,
     /// The new password.
     #[serde(default)]
+    #[schema(min_length = 8, max_length = 256)]
     password: Option<String>,
 }
 
