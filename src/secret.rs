@@ -14,10 +14,10 @@ use ring::hmac;
 use ring::rand::{SecureRandom, SystemRandom};
 
 /// Length of the secret, in bytes: the block that HMAC-SHA256 cannot be attacked below.
-pub(crate) const SECRET_BYTES: usize = 32;
+const SECRET_BYTES: usize = 32;
 
 /// Read and write for the owner, nothing for anybody else.
-pub(crate) const OWNER_ONLY: u32 = 0o600;
+const OWNER_ONLY: u32 = 0o600;
 
 /// The station's secret.
 #[derive(Clone, PartialEq, Eq)]

@@ -15,10 +15,8 @@
 //! Actors meet through the journal and through `ChildRef`s that are handed over here, never by looking each other up.
 
 use std::fmt;
-use std::fs::{File, OpenOptions};
-use std::io;
+use std::fs::File;
 use std::net::SocketAddr;
-use std::os::unix::fs::OpenOptionsExt;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
@@ -34,7 +32,7 @@ use tokio::sync::SetOnce;
 use crate::access::{Access, AccessActor};
 use crate::config::{Config, WebConfig};
 use crate::health::HealthLog;
-use crate::secret::{self, OWNER_ONLY, Secret};
+use crate::secret::{self, Secret};
 use crate::web::Tls;
 use crate::{recorder, web};
 
@@ -89,7 +87,6 @@ pub(crate) struct Station {
 pub(crate) fn open(config: &Config) -> anyhow::Result<Opened> {
     let path = config.journal.path.as_path();
     let claim = claim(path)?;
-    keep_private(path).with_context(|| format!("cannot create {} (journal.path)", path.display()))?;
     let (journal, journal_child) = Journal::open(&config.journal, repeater::projections())
         .with_context(|| format!("cannot open the journal {} (journal.path)", path.display()))?;
     let secret = Secret::beside(path).with_context(|| format!("the secret {}", secret::path(path).display()))?;
@@ -198,19 +195,6 @@ fn lock_file(journal: &Path) -> PathBuf {
 pub(crate) fn is_running(journal: &Path) -> bool {
     let lock = File::open(lock_file(journal));
     lock.is_ok_and(|lock| lock.try_lock().is_err())
-}
-
-/// A journal holds the hashes of passwords: the file is made for its owner only, before anything is in it.
-fn keep_private(journal: &Path) -> io::Result<()> {
-    let made = OpenOptions::new()
-        .write(true)
-        .create_new(true)
-        .mode(OWNER_ONLY)
-        .open(journal);
-    match made {
-        Err(error) if error.kind() != io::ErrorKind::AlreadyExists => Err(error),
-        Ok(_) | Err(_) => Ok(()),
-    }
 }
 
 impl Station {

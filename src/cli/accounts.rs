@@ -56,17 +56,52 @@ pub(super) enum Ask {
     ListKeys,
 }
 
-/// Asks whoever answers for the accounts, and gives what the API would.
-pub(super) fn ask(which: &Which, ask: Ask) -> anyhow::Result<Value> {
+/// What was asked, and of whom.
+pub(super) struct Answered {
+    /// What the API would answer.
+    pub(super) document: Value,
+    /// The station or the journal.
+    pub(super) by: String,
+}
+
+/// Asks whoever answers for the accounts.
+pub(super) fn ask(which: &Which, ask: Ask) -> anyhow::Result<Answered> {
     check(&ask).map_err(anyhow::Error::msg)?;
+    match station(which)? {
+        Place::Running(client) => Ok(Answered {
+            document: online(&client, ask)?,
+            by: format!("at {}", client.url()),
+        }),
+        Place::Files(config) => Ok(Answered {
+            document: offline(&config, ask)?,
+            by: format!("in {}", std::path::absolute(&config.journal.path)?.display()),
+        }),
+    }
+}
+
+/// Who answers for the accounts.
+enum Place {
+    Running(Client),
+    Files(Box<Config>),
+}
+
+/// The station that was named; else the one that has this journal; else, if no file was named, the one that answers where the
+/// default configuration says: a service may be told elsewhere where its journal is.
+fn station(which: &Which) -> anyhow::Result<Place> {
     if which.at.url.is_some() {
-        return online(&Client::new(&which.at, "")?, ask);
+        return Ok(Place::Running(Client::new(&which.at, "")?));
     }
     let config = load(which.config.as_deref())?;
-    if station::is_running(&config.journal.path) {
-        return online(&Client::new(&which.at, &url(&config))?, ask);
+    let client = Client::new(&which.at, &url(&config));
+    let answers = || {
+        client
+            .as_ref()
+            .is_ok_and(|client| client.get("/api/v1/session").is_ok())
+    };
+    if station::is_running(&config.journal.path) || which.config.is_none() && answers() {
+        return Ok(Place::Running(client?));
     }
-    offline(&config, ask)
+    Ok(Place::Files(Box::new(config)))
 }
 
 fn load(file: Option<&Path>) -> anyhow::Result<Config> {

@@ -50,19 +50,19 @@ pub(super) fn key(arguments: Arguments) -> anyhow::Result<()> {
                     expires_at: expires,
                 },
             )?;
-            format!("{}\n", word(&made, "key"))
+            format!("{}\n", word(&made.document, "key"))
         }
         Action::List => {
             let list = accounts::ask(which, Ask::ListKeys)?;
             accounts::table(
-                &list,
+                &list.document,
                 &["id", "name", "role", "created_at", "expires_at", "last_used_at"],
             )
         }
         Action::Revoke { id } => {
-            let said = format!("{id} is revoked\n");
-            accounts::ask(which, Ask::RevokeKey { id })?;
-            said
+            let said = format!("{id} is revoked");
+            let answered = accounts::ask(which, Ask::RevokeKey { id })?;
+            format!("{said} ({})\n", answered.by)
         }
     };
     Ok(io::stdout().lock().write_all(text.as_bytes())?)

@@ -44,10 +44,13 @@ pub(super) fn user(arguments: Arguments) -> anyhow::Result<()> {
     let (ask, said) = match arguments.action {
         Action::List => {
             let list = accounts::ask(&arguments.which, Ask::ListUsers)?;
-            return say(&accounts::table(&list, &["name", "role", "created_at", "last_used_at"]));
+            return say(&accounts::table(
+                &list.document,
+                &["name", "role", "created_at", "last_used_at"],
+            ));
         }
         Action::Add { name, role } => {
-            let said = format!("{name} can sign in as {role}\n");
+            let said = format!("{name} can sign in as {role}");
             (
                 Ask::AddUser {
                     name,
@@ -58,7 +61,7 @@ pub(super) fn user(arguments: Arguments) -> anyhow::Result<()> {
             )
         }
         Action::Passwd { name } => {
-            let said = format!("{name} has a new password\n");
+            let said = format!("{name} has a new password");
             (
                 Ask::SetPassword {
                     name,
@@ -68,12 +71,12 @@ pub(super) fn user(arguments: Arguments) -> anyhow::Result<()> {
             )
         }
         Action::Remove { name } => {
-            let said = format!("{name} is removed\n");
+            let said = format!("{name} is removed");
             (Ask::RemoveUser { name }, said)
         }
     };
-    accounts::ask(&arguments.which, ask)?;
-    say(&said)
+    let answered = accounts::ask(&arguments.which, ask)?;
+    say(&format!("{said} ({})\n", answered.by))
 }
 
 /// From a terminal twice and without echo, otherwise the first line of standard input.
