@@ -10,11 +10,11 @@ use std::time::Duration;
 
 use actix_web::body::{EitherBody, MessageBody};
 use actix_web::dev::{ServiceRequest, ServiceResponse};
+use actix_web::http::Method;
 use actix_web::http::header::{
     ACCESS_CONTROL_ALLOW_HEADERS, ACCESS_CONTROL_ALLOW_METHODS, ACCESS_CONTROL_ALLOW_ORIGIN, ACCESS_CONTROL_MAX_AGE,
     ACCESS_CONTROL_REQUEST_METHOD, HOST, HeaderMap, HeaderName, HeaderValue, ORIGIN, UPGRADE, VARY,
 };
-use actix_web::http::{Method, Version};
 use actix_web::middleware::Next;
 use actix_web::web::Data;
 use actix_web::{Error, HttpMessage, HttpResponse, ResponseError};
@@ -129,11 +129,9 @@ fn judge(request: &ServiceRequest, door: &Door, is_allowed_origin: bool) -> Resu
     Ok(())
 }
 
-/// The name that a request is for. HTTP/2 says it beside the path, HTTP/1 in a header.
+/// The name that a request is for.
 fn host(request: &ServiceRequest) -> &str {
-    let authority = request.uri().authority().map(|authority| authority.as_str());
-    let beside = authority.filter(|_| request.version() == Version::HTTP_2);
-    beside.or_else(|| text(request.headers(), &HOST)).unwrap_or_default()
+    text(request.headers(), &HOST).unwrap_or_default()
 }
 
 /// The other site whose page asks, if it may.

@@ -46,7 +46,7 @@ mod tests {
         assert_eq!(
             token(&["a=1", "stationd_session=x"]).as_deref(),
             Some("x"),
-            "HTTP/2 splits them"
+            "a proxy may split them"
         );
         for none in ["", ";;=", "xstationd_session=x", "stationd_session"] {
             assert_eq!(token(&[none]), None, "{none}");

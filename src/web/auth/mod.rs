@@ -1,4 +1,4 @@
-//! Who asks, and what they may: every request passes [`admit`]; every handler that acts or hides takes a [`Caller`].
+//! Who asks, and what they may: every request passes [`admit()`]; every handler that acts or hides takes a [`Caller`].
 //!
 //! ```text
 //! request ─▶ guard (host, origin, size) ─▶ admit: credential → identity → rate → right ─▶ handler
