@@ -2,6 +2,7 @@
 //!
 //! This file only chooses what to do; each subcommand has its file under `cli/`. The tree of actors is in `station.rs`.
 
+mod access;
 mod cli;
 mod config;
 mod descriptors;
@@ -9,6 +10,7 @@ mod diary;
 mod health;
 mod operator;
 mod recorder;
+mod secret;
 mod station;
 mod systemd;
 mod web;

@@ -3,6 +3,7 @@
 //! ```text
 //! root (one_for_one)
 //! ├─ journal       everything else waits for it
+//! ├─ access        people, keys and sessions
 //! ├─ simulator     demo only: the host that writes the log
 //! ├─ repeater      (rest_for_one) state-machine, parser, log-tail: consumers first; mqtt (one_for_one): one child a host
 //! ├─ recorder      the tree's own diary
@@ -16,18 +17,22 @@
 use std::fmt;
 use std::fs::File;
 use std::net::SocketAddr;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
 
 use anyhow::Context;
-use journal::Journal;
+use journal::{Journal, JournalActor};
 use kernel::{Child, ChildSpec, ExitReason, Health, OnExhausted, Outcome, Supervision, SupervisorSpec};
 use sim::MmdvmHostActor;
+use thiserror::Error;
 use tokio::sync::SetOnce;
 
-use crate::config::Config;
+use crate::access::{Access, AccessActor};
+use crate::config::{Config, WebConfig};
 use crate::health::{HealthLog, Moment};
+use crate::secret::{self, Secret};
+use crate::web::Tls;
 use crate::{diary, recorder, web};
 
 /// What the demo adds.
@@ -47,6 +52,22 @@ pub(crate) struct Shared {
     /// Set once the tree is launched, which is a moment after its first children start.
     pub(crate) supervision: Arc<SetOnce<Supervision>>,
     pub(crate) health: HealthLog,
+    pub(crate) access: Access,
+}
+
+/// The configuration does not go with what was found; as one that is wrong in itself, it does not heal by trying again.
+#[derive(Debug, Error)]
+#[error("{0}")]
+pub(crate) struct Misconfigured(pub(crate) String);
+
+/// What is opened before anything runs: the files, and who may come in.
+pub(crate) struct Opened {
+    pub(crate) journal: Journal,
+    pub(crate) journal_child: ChildSpec<JournalActor>,
+    pub(crate) access: Access,
+    pub(crate) access_child: ChildSpec<AccessActor>,
+    /// Held for its drop.
+    pub(crate) claim: File,
 }
 
 /// A launched station.
@@ -58,21 +79,48 @@ pub(crate) struct Station {
     _claim: File,
 }
 
-/// Opens the journal and the port, then launches the tree.
+/// Opens the files of a station that does not run.
 ///
 /// # Errors
-/// When the journal cannot be opened, the port is taken, or the tree contradicts itself.
+/// When another station has them, or one cannot be opened or read.
+pub(crate) fn open(config: &Config) -> anyhow::Result<Opened> {
+    let path = config.journal.path.as_path();
+    let claim = claim(path)?;
+    let (journal, journal_child) = Journal::open(&config.journal, repeater::projections())
+        .with_context(|| format!("cannot open the journal {} (journal.path)", path.display()))?;
+    let secret = Secret::beside(path).with_context(|| format!("the secret {}", secret::path(path).display()))?;
+    let (access, access_child) = Access::open(&journal, &secret, &config.access)?;
+    Ok(Opened {
+        journal,
+        journal_child,
+        access,
+        access_child,
+        claim,
+    })
+}
+
+/// Opens the files and the port, then launches the tree.
+///
+/// # Errors
+/// When a file cannot be opened, the port is taken, nobody could be kept out of it, or the tree contradicts itself.
 pub(crate) fn launch(config: &Config, demo: Option<Demo>) -> anyhow::Result<Station> {
+    let Opened {
+        journal,
+        journal_child,
+        access,
+        access_child,
+        claim,
+    } = open(config)?;
+    guard_door(&config.web, &access)?;
+    let tls = config
+        .web
+        .tls
+        .files()
+        .map(|(certificate, key)| Tls::open(certificate, key));
+    let tls = tls.transpose().map_err(|error| Misconfigured(error.to_string()))?;
     let listener = web::listen(config.web.address())
         .with_context(|| format!("cannot listen on {} (web.bind, web.port)", config.web.address()))?;
     let address = listener.local_addr()?;
-    let claim = claim(&config.journal.path)?;
-    let (journal, journal_child) = Journal::open(&config.journal, repeater::projections()).with_context(|| {
-        format!(
-            "cannot open the journal {} (journal.path)",
-            config.journal.path.display()
-        )
-    })?;
 
     let shared = Shared {
         name: config.station.name.as_str().into(),
@@ -80,15 +128,17 @@ pub(crate) fn launch(config: &Config, demo: Option<Demo>) -> anyhow::Result<Stat
         journal: journal.clone(),
         supervision: Arc::new(SetOnce::new()),
         health: HealthLog::new(Moment::now()),
+        access,
     };
 
     let simulator = demo.map(|demo| demo.host.on_exhausted(OnExhausted::Suspend));
     let repeater = repeater::children(&config.repeater, &journal);
     let recorder = recorder::child(shared.clone()).on_exhausted(OnExhausted::Suspend);
-    let web = web::child(&config.web, &config.clients, listener, shared.clone());
+    let web = web::child(&config.web, &config.clients, listener, shared.clone(), tls);
 
     let root = SupervisorSpec::new("root")
         .child(journal_child)
+        .child(access_child)
         .children(simulator.map(Child::from))
         .child(repeater)
         .child(recorder)
@@ -104,18 +154,46 @@ pub(crate) fn launch(config: &Config, demo: Option<Demo>) -> anyhow::Result<Stat
     })
 }
 
+/// Refuses a door that is open to the network and to which nobody has a key.
+fn guard_door(web: &WebConfig, access: &Access) -> Result<(), Misconfigured> {
+    if access.book().has_accounts() {
+        return Ok(());
+    }
+    if web.bind.is_loopback() && !web.behind_tls_proxy {
+        tracing::info!("no account yet: whoever uses this computer is admin");
+        return Ok(());
+    }
+    if web.behind_tls_proxy {
+        tracing::warn!("no account yet: nobody can sign in; stop, then: stationd user add NAME --role admin");
+        return Ok(());
+    }
+    Err(Misconfigured(format!(
+        "web.bind: {} is no loopback address, and there is no account that anybody could sign in with; make the first with \
+         `stationd user add NAME --role admin`, then start again",
+        web.bind
+    )))
+}
+
 /// Takes the journal for this process: two stations in one file would fence each other's appends for ever.
 /// The claim ends with the process, however it ends.
 fn claim(journal: &Path) -> anyhow::Result<File> {
-    let mut path = journal.as_os_str().to_owned();
-    path.push(".lock");
-    let path = Path::new(&path);
-    let file = File::create(path).with_context(|| format!("cannot create {} (journal.path)", path.display()))?;
+    let path = lock_file(journal);
+    let file = File::create(&path).with_context(|| format!("cannot create {} (journal.path)", path.display()))?;
     file.try_lock().with_context(|| {
         let journal = journal.display();
         format!("the journal {journal} (journal.path) is in use: another station runs")
     })?;
     Ok(file)
+}
+
+fn lock_file(journal: &Path) -> PathBuf {
+    journal.with_added_extension("lock")
+}
+
+/// Whether a station has this journal.
+pub(crate) fn is_running(journal: &Path) -> bool {
+    let lock = File::open(lock_file(journal));
+    lock.is_ok_and(|lock| lock.try_lock().is_err())
 }
 
 impl Station {

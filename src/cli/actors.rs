@@ -3,22 +3,18 @@
 use std::fmt::Write as _;
 use std::io::{self, Write};
 
-use anyhow::{Context, bail};
 use clap::Subcommand;
 use serde_json::Value;
 
+use super::client::{Client, Connection, DEFAULT_URL, word};
 use crate::operator::Verb;
-
-/// How long an answer may take: longer than the service's own limit, so that its reason is shown rather than ours.
-const ANSWER_LIMIT: std::time::Duration = std::time::Duration::from_secs(60);
 
 #[derive(Debug, clap::Args)]
 pub(super) struct Arguments {
     #[command(subcommand)]
     action: Option<Action>,
-    /// Where the station is
-    #[arg(long, global = true, default_value = "http://localhost:8080")]
-    url: String,
+    #[command(flatten)]
+    at: Connection,
 }
 
 #[derive(Debug, Subcommand)]
@@ -43,51 +39,21 @@ struct Target {
 }
 
 pub(super) fn actors(arguments: &Arguments) -> anyhow::Result<()> {
+    let client = Client::new(&arguments.at, DEFAULT_URL)?;
     let text = match &arguments.action {
-        None | Some(Action::List) => tree(&get(&arguments.url)?),
-        Some(Action::Restart(target)) => post(&arguments.url, Verb::Restart, target)?,
-        Some(Action::Stop(target)) => post(&arguments.url, Verb::Stop, target)?,
-        Some(Action::Start(target)) => post(&arguments.url, Verb::Start, target)?,
+        None | Some(Action::List) => tree(&client.get("/api/v1/actors")?),
+        Some(Action::Restart(target)) => post(&client, Verb::Restart, target)?,
+        Some(Action::Stop(target)) => post(&client, Verb::Stop, target)?,
+        Some(Action::Start(target)) => post(&client, Verb::Start, target)?,
     };
     Ok(io::stdout().lock().write_all(text.as_bytes())?)
 }
 
-fn get(url: &str) -> anyhow::Result<Value> {
-    let at = format!("{}/api/v1/actors", url.trim_end_matches('/'));
-    let answer = agent()
-        .get(&at)
-        .call()
-        .with_context(|| format!("no station answers at {at}"))?;
-    read(answer)
-}
-
-fn post(url: &str, verb: Verb, target: &Target) -> anyhow::Result<String> {
-    let at = format!("{}/api/v1/actors/{}/{verb}", url.trim_end_matches('/'), target.path);
+fn post(client: &Client, verb: Verb, target: &Target) -> anyhow::Result<String> {
+    let path = format!("/api/v1/actors/{}/{verb}", target.path);
     let why = serde_json::json!({ "why": target.why, "who": "command line" });
-    let answer = agent()
-        .post(&at)
-        .send_json(why)
-        .with_context(|| format!("no station answers at {at}"))?;
-    let done = read(answer)?;
+    let done = client.post(&path, &why)?;
     Ok(format!("{}: {}\n", word(&done, "path"), word(&done, "outcome")))
-}
-
-fn agent() -> ureq::Agent {
-    let config = ureq::Agent::config_builder()
-        .http_status_as_error(false)
-        .timeout_global(Some(ANSWER_LIMIT))
-        .build();
-    config.into()
-}
-
-/// The body, or the problem document as an error.
-fn read(mut answer: ureq::http::Response<ureq::Body>) -> anyhow::Result<Value> {
-    let status = answer.status();
-    let body: Value = answer.body_mut().read_json().context("the answer is no JSON")?;
-    if !status.is_success() {
-        bail!("{}: {}", word(&body, "title"), word(&body, "detail"));
-    }
-    Ok(body)
 }
 
 /// The tree as lines: names on the left, drawn as a tree; what they are doing in columns.
@@ -144,10 +110,6 @@ fn uptime(ms: u64) -> String {
         3600..86_400 => format!("{} h", seconds / 3600),
         _ => format!("{} days", seconds / 86_400),
     }
-}
-
-fn word<'a>(node: &'a Value, key: &str) -> &'a str {
-    node.get(key).and_then(Value::as_str).unwrap_or_default()
 }
 
 #[cfg(test)]

@@ -1,11 +1,15 @@
 //! The command line. Exit codes: 0 done, 1 failed, 2 bad configuration or usage, 3 the station gave up.
 
+mod accounts;
 mod actors;
 mod backup;
 mod check_config;
+mod client;
+mod key;
 mod logging;
 mod replay;
 mod run;
+mod user;
 
 use std::io::{self, Write};
 use std::path::PathBuf;
@@ -14,6 +18,7 @@ use std::process::ExitCode;
 use clap::{Parser, Subcommand};
 
 use crate::config::{self, Problem};
+use crate::station::Misconfigured;
 
 /// It was tried and did not work out.
 const FAILED: u8 = 1;
@@ -46,6 +51,10 @@ enum Command {
     CheckConfig(ConfigFile),
     /// Look at the actors of a running station, restart, stop and start them.
     Actors(actors::Arguments),
+    /// Add, show and remove people who can sign in, and change their passwords.
+    User(user::Arguments),
+    /// Make, show and revoke the keys that programs show.
+    Key(key::Arguments),
     /// Copy the journal, also while the station runs. To restore: stop the station and put the copy in its place.
     Backup(backup::Arguments),
 }
@@ -69,6 +78,8 @@ pub(crate) fn main() -> ExitCode {
         Command::CheckConfig(file) => return check_config::check_config(file.config.as_deref()),
         Command::Replay(arguments) => replay::replay(&arguments),
         Command::Actors(arguments) => actors::actors(&arguments),
+        Command::User(arguments) => user::user(arguments),
+        Command::Key(arguments) => key::key(arguments),
         Command::Backup(arguments) => match config::load(arguments.file.config.as_deref()) {
             Ok(config) => backup::backup(&config, &arguments),
             Err(problems) => return refuse(&problems),
@@ -77,11 +88,18 @@ pub(crate) fn main() -> ExitCode {
     match done {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) if is_broken_pipe(&error) => ExitCode::SUCCESS,
-        Err(error) => {
-            complain(&format_args!("stationd: {error:#}"));
-            ExitCode::from(FAILED)
-        }
+        Err(error) => failed(&error),
     }
+}
+
+/// Says what went wrong. What is wrong with the configuration does not heal by trying again, and has a code of its own.
+fn failed(error: &anyhow::Error) -> ExitCode {
+    complain(&format_args!("stationd: {error:#}"));
+    ExitCode::from(if error.is::<Misconfigured>() {
+        BAD_CONFIGURATION
+    } else {
+        FAILED
+    })
 }
 
 /// Help and version go to standard output with code 0, usage errors to standard error with code 2.

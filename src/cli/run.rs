@@ -11,7 +11,7 @@ use tempfile::TempDir;
 use tokio::signal::unix::{SignalKind, signal};
 use tokio::time::MissedTickBehavior;
 
-use super::{FAILED, GAVE_UP, complain, logging, refuse};
+use super::{FAILED, GAVE_UP, failed, logging, refuse};
 use crate::config::{self, Config, Problem};
 use crate::descriptors;
 use crate::station::{self, Demo, Station};
@@ -89,15 +89,11 @@ fn with(config: Result<Config, Vec<Problem>>, run: impl FnOnce(Config) -> anyhow
     let _log = logging::init(&config.log);
     #[cfg(feature = "chaos")]
     if let Err(error) = unleash_chaos() {
-        complain(&format_args!("stationd: {error:#}"));
-        return ExitCode::from(FAILED);
+        return failed(&error);
     }
     match run(config) {
         Ok(end) => end.into(),
-        Err(error) => {
-            complain(&format_args!("stationd: {error:#}"));
-            ExitCode::from(FAILED)
-        }
+        Err(error) => failed(&error),
     }
 }
 

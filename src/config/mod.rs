@@ -1,12 +1,15 @@
 //! The configuration: one TOML file, overridden by `STATIOND__SECTION__KEY`, checked as a whole before any port opens.
 //!
-//! Owns: the sections that belong to no subsystem (`station`, `web`, `clients`, `log`) and the rule that all problems are told at once.
+//! Owns: the sections that belong to no subsystem (`station`, `web`, `clients`, `access`, `log`) and the rule that all problems are
+//! told at once.
 //! Fails with: a list of [`Problem`]s, each with the key, the reason and where the value came from; the process exits with code 2.
 
+mod access;
 mod check;
 mod clients;
 mod problem;
 mod sections;
+mod web;
 
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -16,10 +19,12 @@ use repeater::{MqttConfig, RepeaterConfig};
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
+pub(crate) use access::{AccessConfig, LocalRole};
 pub(crate) use check::{Checked, check};
 pub(crate) use clients::ClientsConfig;
 pub(crate) use problem::Problem;
-pub(crate) use sections::{LogConfig, LogFormat, StationConfig, WebConfig};
+pub(crate) use sections::{LogConfig, LogFormat, StationConfig};
+pub(crate) use web::WebConfig;
 
 /// Where `run` looks for its file when none is named.
 pub(crate) const DEFAULT_FILE: &str = "/etc/stationd/stationd.toml";
@@ -36,6 +41,7 @@ pub(crate) struct Config {
     pub(crate) repeater: RepeaterConfig,
     pub(crate) web: WebConfig,
     pub(crate) clients: ClientsConfig,
+    pub(crate) access: AccessConfig,
     pub(crate) log: LogConfig,
 }
 
@@ -47,6 +53,7 @@ impl Checked for Config {
             ("repeater", self.repeater.problems()),
             ("web", self.web.problems()),
             ("clients", self.clients.problems()),
+            ("access", self.access.problems()),
             ("log", self.log.problems()),
         ];
         let named = |(section, problems): (&str, Vec<(String, String)>)| {

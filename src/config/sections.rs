@@ -1,6 +1,5 @@
 //! The sections of the service itself.
 
-use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 use std::path::PathBuf;
 
 use serde::{Deserialize, Serialize};
@@ -36,59 +35,6 @@ impl StationConfig {
             format!("must have 1 to {MAX_NAME_CHARS} characters, not {chars}"),
         )]
     }
-}
-
-/// `[web]`: where the page and the API are served.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(default, deny_unknown_fields)]
-pub(crate) struct WebConfig {
-    /// Address to listen on; loopback only, because nobody is asked to sign in yet.
-    pub(crate) bind: IpAddr,
-    /// TCP port to listen on; 0 takes a free one and logs it.
-    pub(crate) port: u16,
-    /// Further host names under which a reverse proxy or a tunnel shows the service.
-    pub(crate) allowed_hosts: Vec<String>,
-}
-
-impl Default for WebConfig {
-    fn default() -> WebConfig {
-        WebConfig {
-            bind: IpAddr::V4(Ipv4Addr::LOCALHOST),
-            port: 8080,
-            allowed_hosts: Vec::new(),
-        }
-    }
-}
-
-impl WebConfig {
-    pub(crate) fn address(&self) -> SocketAddr {
-        SocketAddr::new(self.bind, self.port)
-    }
-
-    pub(crate) fn problems(&self) -> Vec<(String, String)> {
-        let mut problems = Vec::new();
-        if !self.bind.is_loopback() {
-            problems.push((
-                "bind".to_owned(),
-                format!(
-                    "{} is no loopback address, and stationd does not ask anybody to sign in yet; \
-                     use 127.0.0.1 or ::1 and reach it through an SSH tunnel or a reverse proxy that authenticates",
-                    self.bind
-                ),
-            ));
-        }
-        if let Some(bad) = self.allowed_hosts.iter().find(|host| !is_host_name(host)) {
-            problems.push((
-                "allowed_hosts".to_owned(),
-                format!("{bad:?} is no host name; write it without scheme, port and path, as in \"radio.example.org\""),
-            ));
-        }
-        problems
-    }
-}
-
-fn is_host_name(text: &str) -> bool {
-    !text.is_empty() && text.chars().all(|c| c.is_ascii_alphanumeric() || c == '-' || c == '.')
 }
 
 /// Largest log file, in MiB.

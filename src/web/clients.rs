@@ -11,6 +11,7 @@ use std::net::{IpAddr, Ipv6Addr, Shutdown};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
 
+use actix_tls::accept::rustls_0_23::TlsStream;
 use actix_web::HttpRequest;
 use actix_web::dev::Extensions;
 use actix_web::rt::net::TcpStream;
@@ -99,7 +100,9 @@ impl Clients {
 
     /// A connection was accepted. `extensions` live as long as it does.
     pub(super) fn connected(&self, stream: &dyn Any, extensions: &mut Extensions) {
-        let Some(stream) = stream.downcast_ref::<TcpStream>() else {
+        let encrypted = || stream.downcast_ref::<TlsStream<TcpStream>>();
+        let plain = stream.downcast_ref::<TcpStream>();
+        let Some(stream) = plain.or_else(|| encrypted().map(|stream| stream.get_ref().0)) else {
             return;
         };
         let Ok(peer) = stream.peer_addr() else {

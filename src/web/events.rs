@@ -6,6 +6,7 @@ use model::{Event, Seq, Timestamp};
 use serde::Deserialize;
 use utoipa::IntoParams;
 
+use super::auth::Caller;
 use super::paging::{Cursor, Paged, limit, list};
 use super::problem::Problem;
 use super::{Api, blocking};
@@ -72,18 +73,25 @@ impl EventsQuery {
     }
 }
 
-/// Events of the journal.
+/// Events of the journal. A page may have less items than asked for, or none, and still a `next`: those of the source `access`
+/// are for admins.
 #[utoipa::path(get, path = "/api/v1/events", tag = "events", params(EventsQuery), responses(
     (status = 200, description = "A page of events", body = Paged<Event>),
     (status = 400, description = "A parameter is wrong", body = Problem, content_type = "application/problem+json"),
 ))]
-pub(crate) async fn list_events(api: Data<Api>, query: Query<EventsQuery>) -> Result<Json<Paged<Event>>, Problem> {
+pub(crate) async fn list_events(
+    api: Data<Api>,
+    caller: Caller,
+    query: Query<EventsQuery>,
+) -> Result<Json<Paged<Event>>, Problem> {
     let limit = limit(query.limit)?;
     let query = query.journal_query(limit);
     let order = query.order;
     let journal = api.station.journal.clone();
     let events = blocking(move || journal.events(&query)).await?;
-    Ok(Json(Paged::new(events, limit, order, |event| event.seq)))
+    let mut page = Paged::new(events, limit, order, |event| event.seq);
+    page.items.retain(|event| caller.may_read(&event.source));
+    Ok(Json(page))
 }
 
 /// One event by its position.
@@ -92,7 +100,7 @@ pub(crate) async fn list_events(api: Data<Api>, query: Query<EventsQuery>) -> Re
     (status = 200, description = "The event", body = Event),
     (status = 404, description = "The journal has no such event", body = Problem, content_type = "application/problem+json"),
 ))]
-pub(crate) async fn get_event(api: Data<Api>, seq: Path<u64>) -> Result<Json<Event>, Problem> {
+pub(crate) async fn get_event(api: Data<Api>, caller: Caller, seq: Path<u64>) -> Result<Json<Event>, Problem> {
     let seq = Seq(seq.into_inner());
     let query = EventQuery {
         after: Some(Seq(seq.0.saturating_sub(1))),
@@ -101,7 +109,9 @@ pub(crate) async fn get_event(api: Data<Api>, seq: Path<u64>) -> Result<Json<Eve
     };
     let journal = api.station.journal.clone();
     let found = blocking(move || journal.events(&query)).await?;
-    let event = found.into_iter().find(|event| event.seq == seq);
+    let event = found
+        .into_iter()
+        .find(|event| event.seq == seq && caller.may_read(&event.source));
     event
         .map(Json)
         .ok_or_else(|| Problem::not_found(format_args!("event {seq}")))

@@ -9,11 +9,12 @@ use std::sync::Arc;
 use futures_util::Stream;
 use futures_util::stream;
 use journal::{Delivery, EventFilter, SignalWatch, Subscription};
-use model::{Event, Seq, Signal, Subscribe, Timestamp};
+use model::{Event, Role, Seq, Signal, Subscribe, Timestamp};
 use serde::Serialize;
 use utoipa::ToSchema;
 
 use super::Api;
+use super::auth::{Caller, may_read};
 use super::problem::Problem;
 
 /// What a session is told.
@@ -78,6 +79,7 @@ pub(crate) struct Snapshot {
 /// One session's stream of frames.
 pub(crate) struct Feed {
     ready: VecDeque<Frame>,
+    role: Role,
     patterns: Vec<String>,
     events: Subscription,
     signals: SignalWatch,
@@ -85,7 +87,7 @@ pub(crate) struct Feed {
 
 impl Feed {
     /// Subscribes first and takes the snapshot then: what happens in between comes twice rather than not at all.
-    pub(crate) fn open(api: &Api, wanted: Subscribe) -> Feed {
+    pub(crate) fn open(api: &Api, caller: &Caller, wanted: Subscribe) -> Feed {
         let head = api.station.journal.head();
         // A position ahead of the journal was given by another journal (a new card, a restored backup): start afresh.
         let since = wanted.since.filter(|since| *since <= head).unwrap_or(head);
@@ -96,7 +98,7 @@ impl Feed {
         let board = api.station.journal.signals();
         let signals = board.subscribe();
         let mut present = board.snapshot("*");
-        present.retain(|signal| fits(&wanted.subscribe, signal));
+        present.retain(|signal| fits(&wanted.subscribe, signal) && caller.may_read(&signal.source));
         let snapshot = Snapshot {
             at: Timestamp::now(),
             head,
@@ -107,6 +109,7 @@ impl Feed {
         };
         Feed {
             ready: VecDeque::from([Frame::Snapshot(snapshot)]),
+            role: caller.identity.role,
             patterns: wanted.subscribe,
             events,
             signals,
@@ -120,12 +123,14 @@ impl Feed {
                 return frame;
             }
             tokio::select! {
-                delivery = self.events.next() => return match delivery {
-                    Delivery::Event(event) => Frame::Event(event),
-                    Delivery::Lagged { from, to } => Frame::Lagged { from, to },
+                delivery = self.events.next() => match delivery {
+                    Delivery::Event(event) if may_read(self.role, &event.source) => return Frame::Event(event),
+                    Delivery::Event(_) => {}
+                    Delivery::Lagged { from, to } => return Frame::Lagged { from, to },
                 },
                 changed = self.signals.changed() => {
-                    let wanted = changed.into_iter().filter(|signal| fits(&self.patterns, signal));
+                    let may_see = |signal: &Signal| fits(&self.patterns, signal) && may_read(self.role, &signal.source);
+                    let wanted = changed.into_iter().filter(may_see);
                     self.ready.extend(wanted.map(Frame::Signal));
                 }
             }

@@ -23,6 +23,7 @@ mod scribe;
 mod signals;
 mod sse;
 mod statistics;
+mod tls;
 mod ws;
 
 use std::fmt::Display;
@@ -34,6 +35,7 @@ use actix::{Actor, ActorContext, ActorFutureExt, AsyncContext, Context, Running,
 use actix_web::body::MessageBody;
 use actix_web::dev::{Server, ServerHandle, ServiceRequest, ServiceResponse};
 use actix_web::http::Method;
+use actix_web::http::header::CONTENT_SECURITY_POLICY;
 use actix_web::middleware::{DefaultHeaders, Next, from_fn};
 use actix_web::web::{Data, ServiceConfig};
 use actix_web::{App, Error, HttpServer};
@@ -42,12 +44,14 @@ use model::{Signal, Source, Timestamp};
 use socket2::{Domain, Protocol, Socket, Type};
 use tokio::sync::watch;
 
+use self::auth::{Caller, Door};
 use self::clients::{Clients, Told};
-use self::guard::Hosts;
 use self::problem::Problem;
 use self::scribe::Scribe;
 use crate::config::{ClientsConfig, WebConfig};
 use crate::station::Shared;
+
+pub(crate) use tls::Tls;
 
 /// The kernel cuts off a peer that takes no data for this long, in which case nothing of ours would run to notice.
 const STALLED_PEER_LIMIT: Duration = Duration::from_secs(25);
@@ -80,6 +84,12 @@ const TELL_EVERY: Duration = Duration::from_secs(1);
 /// Paths whose answers do not end by themselves.
 const STREAMS: [&str; 2] = ["/ws", "/stream"];
 
+/// What a browser may do with an answer that says nothing else about it: nothing. Pages say what they need.
+const NOTHING: &str = "default-src 'none'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'";
+
+/// For how long browsers shall come back with TLS only, once they came with it: a year.
+const TLS_ONLY: &str = "max-age=31536000";
+
 /// What every handler knows.
 #[derive(Clone)]
 pub(crate) struct Api {
@@ -95,6 +105,13 @@ impl Api {
     fn supervision(&self) -> Result<&Supervision, Problem> {
         let booting = || Problem::unavailable("the station is starting");
         self.station.supervision.get().ok_or_else(booting)
+    }
+
+    /// Resolves when somebody may not listen any more: key revoked, signed out, expired, another role.
+    fn lapsed(&self, caller: &Caller) -> impl Future<Output = ()> + 'static {
+        self.station
+            .access
+            .lapsed(caller.credential.clone(), caller.identity.clone())
     }
 
     /// Resolves when the server stops; live sessions end then.
@@ -128,14 +145,14 @@ pub(crate) fn child(
     clients: &ClientsConfig,
     listener: TcpListener,
     station: Shared,
+    tls: Option<Tls>,
 ) -> ChildSpec<WebActor> {
-    let hosts = Hosts::new(&config.allowed_hosts);
+    let door = Data::new(Door::new(config, station.access.clone()));
     let worker_connections = clients.max_sessions.div_ceil(WORKERS) + REQUEST_CONNECTIONS;
     let clients = Clients::new(clients);
     ChildSpec::new("web", move |env| {
-        let listener = listener
-            .try_clone()
-            .map_err(|error| StartError::Failed(error.to_string()))?;
+        let failed = |error: io::Error| StartError::Failed(error.to_string());
+        let listener = listener.try_clone().map_err(failed)?;
         let closing = watch::Sender::new(false);
         let api = Api {
             station: station.clone(),
@@ -145,8 +162,7 @@ pub(crate) fn child(
             watcher: compat::mmdvm::Mirror::new(&station.journal),
             adding: statistics::Adding::new(&station.journal),
         };
-        let server = serve(listener, api.clone(), hosts.clone(), worker_connections)
-            .map_err(|error| StartError::Failed(error.to_string()))?;
+        let server = serve(listener, api.clone(), door.clone(), tls.as_ref(), worker_connections).map_err(failed)?;
         Ok(WebActor {
             env,
             api,
@@ -154,21 +170,29 @@ pub(crate) fn child(
             handle: server.handle(),
             server: Some(server),
             closing,
+            tls: tls.clone(),
         })
     })
 }
 
-fn serve(listener: TcpListener, api: Api, hosts: Hosts, worker_connections: usize) -> io::Result<Server> {
+fn serve(
+    listener: TcpListener,
+    api: Api,
+    door: Data<Door>,
+    tls: Option<&Tls>,
+    worker_connections: usize,
+) -> io::Result<Server> {
     let clients = api.clients.clone();
     let app = move || {
         App::new()
             .app_data(Data::new(api.clone()))
-            .app_data(Data::new(hosts.clone()))
+            .app_data(door.clone())
             .configure(routes)
             .wrap(from_fn(head_is_get))
+            .wrap(from_fn(auth::admit))
             .wrap(from_fn(guard::refuse_foreigners))
             .wrap(from_fn(problem::document_errors))
-            .wrap(own_frames_only())
+            .wrap(cautions(&door))
     };
     let server = HttpServer::new(app)
         .workers(WORKERS)
@@ -177,8 +201,11 @@ fn serve(listener: TcpListener, api: Api, hosts: Hosts, worker_connections: usiz
         .worker_max_blocking_threads(BLOCKING_THREADS)
         .client_request_timeout(REQUEST_HEAD_LIMIT)
         .shutdown_timeout(DRAIN_S)
-        .disable_signals()
-        .listen(listener)?;
+        .disable_signals();
+    let server = match tls {
+        Some(tls) => server.listen_rustls_0_23(listener, tls.config())?,
+        None => server.listen(listener)?,
+    };
     Ok(server.run())
 }
 
@@ -194,11 +221,20 @@ async fn head_is_get(
     next.call(request).await
 }
 
-/// No site may show our pages in a frame and have its visitors press our buttons.
-fn own_frames_only() -> DefaultHeaders {
-    DefaultHeaders::new()
-        .add(("X-Frame-Options", "DENY"))
+/// What browsers are told with every answer. No site may show our pages in a frame and have its visitors press our buttons.
+fn cautions(door: &Door) -> DefaultHeaders {
+    let cautions = DefaultHeaders::new()
+        .add((CONTENT_SECURITY_POLICY, NOTHING))
+        .add(("Cross-Origin-Opener-Policy", "same-origin"))
+        .add(("Cross-Origin-Resource-Policy", "same-origin"))
+        .add(("Referrer-Policy", "no-referrer"))
         .add(("X-Content-Type-Options", "nosniff"))
+        .add(("X-Frame-Options", "DENY"));
+    if door.is_encrypted {
+        cautions.add(("Strict-Transport-Security", TLS_ONLY))
+    } else {
+        cautions
+    }
 }
 
 /// Every path of the service.
@@ -206,10 +242,12 @@ fn routes(config: &mut ServiceConfig) {
     config
         .app_data(problem::query_config())
         .app_data(problem::path_config())
-        .app_data(problem::body_config());
+        .app_data(problem::body_config())
+        .app_data(problem::json_config());
     for section in [
         page::routes,
         health::routes,
+        auth::routes,
         repeater::routes,
         statistics::routes,
         export::routes,
@@ -248,6 +286,7 @@ pub(crate) struct WebActor {
     server: Option<Server>,
     handle: ServerHandle,
     closing: watch::Sender<bool>,
+    tls: Option<Tls>,
 }
 
 impl Actor for WebActor {
@@ -265,6 +304,9 @@ impl Actor for WebActor {
             }
             ctx.stop();
         }));
+        if let Some(tls) = self.tls.clone() {
+            ctx.spawn(tls.keep_fresh().into_actor(self));
+        }
     }
 
     /// Asked to stop: answers under way are finished first, live sessions are told to leave. The server's end stops the actor.

@@ -1,13 +1,17 @@
 //! `/api/v1/openapi.json`, made from the handlers, and `/docs`, which shows it from assets in the binary.
 
+use std::future::ready;
+
 use actix_web::HttpResponse;
-use actix_web::http::header::LOCATION;
-use actix_web::web::{ServiceConfig, resource};
+use actix_web::http::header::{CONTENT_SECURITY_POLICY, LOCATION};
+use actix_web::middleware::DefaultHeaders;
+use actix_web::mime::APPLICATION_JSON;
+use actix_web::web::{Bytes, ServiceConfig, resource, scope};
 use utoipa::OpenApi;
-use utoipa_swagger_ui::SwaggerUi;
+use utoipa_swagger_ui::{Config, SwaggerUi};
 
 use super::compat::mmdvm;
-use super::{actors, events, export, feed, health, repeater, signals, sse, statistics, ws};
+use super::{actors, auth, events, export, feed, health, repeater, signals, sse, statistics, ws};
 
 /// The API, described.
 #[derive(OpenApi)]
@@ -34,6 +38,19 @@ use super::{actors, events, export, feed, health, repeater, signals, sse, statis
         signals::list_signals,
         actors::get_tree,
         actors::post_request,
+        auth::get_session,
+        auth::sign_in,
+        auth::sign_out,
+        auth::list_sessions,
+        auth::end_sessions,
+        auth::end_session,
+        auth::list_users,
+        auth::add_user,
+        auth::set_user,
+        auth::remove_user,
+        auth::list_keys,
+        auth::add_key,
+        auth::revoke_key,
         ws::open,
         sse::open,
         mmdvm::get_status,
@@ -42,11 +59,13 @@ use super::{actors, events, export, feed, health, repeater, signals, sse, statis
         mmdvm::get_health,
         mmdvm::open,
     ),
+    modifiers(&Rights),
     components(schemas(model::Subscribe, feed::Frame)),
     tags(
         (name = "repeater", description = "Calls, modes and links of the repeater"),
         (name = "events", description = "The journal"),
         (name = "live", description = "What happens, as it happens"),
+        (name = "access", description = "Who may come in: sign-in, sessions, users, keys"),
         (name = "actors", description = "The supervisor tree"),
         (name = "health", description = "Is the station well?"),
         (name = "compatibility", description = "For clients of the MMDVM log watcher that this service replaces, in its words"),
@@ -54,9 +73,37 @@ use super::{actors, events, export, feed, health, repeater, signals, sse, statis
 )]
 pub(crate) struct Description;
 
+/// Says of each operation what it needs.
+struct Rights;
+
+impl utoipa::Modify for Rights {
+    fn modify(&self, api: &mut utoipa::openapi::OpenApi) {
+        auth::describe_rights(api);
+    }
+}
+
+/// Where the description is.
+const URL: &str = "/api/v1/openapi.json";
+
+/// What the page of the description needs: its own files, and pictures that its style sheet has in it.
+const POLICY: &str = "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' data:; connect-src 'self'; \
+                      base-uri 'none'; form-action 'none'; frame-ancestors 'none'";
+
 pub(super) fn routes(config: &mut ServiceConfig) {
-    let pages = SwaggerUi::new("/docs/{_:.*}").url("/api/v1/openapi.json", Description::openapi());
-    config.service(resource("/docs").get(to_pages)).service(pages);
+    let description = Bytes::from(Description::openapi().to_json().unwrap_or_default());
+    let pages = SwaggerUi::new("/{_:.*}").config(Config::from(URL));
+    config
+        .service(resource(URL).get(move || ready(json(description.clone()))))
+        .service(resource("/docs").get(to_pages))
+        .service(
+            scope("/docs")
+                .wrap(DefaultHeaders::new().add((CONTENT_SECURITY_POLICY, POLICY)))
+                .service(pages),
+        );
+}
+
+fn json(text: Bytes) -> HttpResponse {
+    HttpResponse::Ok().content_type(APPLICATION_JSON).body(text)
 }
 
 /// The pages link to their files relatively and so need the slash.
@@ -95,7 +142,7 @@ mod tests {
             let name = reference.split('"').next().unwrap();
             assert!(schemas.contains_key(name), "{name} is referred to and missing");
         }
-        assert_eq!(description["paths"].as_object().unwrap().len(), 22);
+        assert_eq!(description["paths"].as_object().unwrap().len(), 29);
     }
 
     #[test]

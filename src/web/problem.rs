@@ -4,14 +4,17 @@
 //! body too large): [`document_errors`] gives them a body. The `type` never changes once published.
 
 use std::fmt;
+use std::time::Duration;
 
 use actix_web::body::{BoxBody, EitherBody, MessageBody};
 use actix_web::dev::{ServiceRequest, ServiceResponse};
+use actix_web::error::JsonPayloadError;
 use actix_web::http::StatusCode;
-use actix_web::http::header::{CONTENT_TYPE, HeaderName, RETRY_AFTER};
+use actix_web::http::header::{ALLOW, CONTENT_TYPE, HeaderName, RETRY_AFTER, UPGRADE, WWW_AUTHENTICATE};
 use actix_web::middleware::Next;
-use actix_web::web::{PathConfig, PayloadConfig, QueryConfig};
+use actix_web::web::{JsonConfig, PathConfig, PayloadConfig, QueryConfig};
 use actix_web::{Error, HttpResponse, ResponseError};
+use model::Role;
 use serde::Serialize;
 use utoipa::ToSchema;
 
@@ -22,7 +25,7 @@ pub(crate) const MEDIA_TYPE: &str = "application/problem+json";
 const TYPE_PREFIX: &str = "urn:stationd:problem:";
 
 /// When a client may try again after "not now", in seconds.
-const RETRY_AFTER_S: u32 = 2;
+const RETRY_AFTER_S: u64 = 2;
 
 /// Largest body that a request may carry, in bytes.
 const MAX_BODY_BYTES: usize = 64 * 1024;
@@ -35,12 +38,19 @@ pub(crate) enum Kind {
     BadPath,
     BadBody,
     BadMessage,
+    BadCsrf,
+    Unauthenticated,
+    SignInRefused,
+    Forbidden,
     ForeignHost,
     ForeignOrigin,
     NotFound,
     MethodNotAllowed,
     Conflict,
     TooLarge,
+    HeadTooLarge,
+    TooManyAttempts,
+    TooManyRequests,
     TooManySessions,
     Unavailable,
     Timeout,
@@ -60,6 +70,14 @@ impl Kind {
             Kind::BadPath => ("bad-path", "A part of the path is wrong", StatusCode::BAD_REQUEST),
             Kind::BadBody => ("bad-body", "The body is wrong", StatusCode::BAD_REQUEST),
             Kind::BadMessage => ("bad-message", "The message is wrong", StatusCode::BAD_REQUEST),
+            Kind::BadCsrf => (
+                "bad-csrf",
+                "The page did not prove that it is ours",
+                StatusCode::FORBIDDEN,
+            ),
+            Kind::Unauthenticated => ("unauthenticated", "Sign in, or show a key", StatusCode::UNAUTHORIZED),
+            Kind::SignInRefused => ("sign-in-refused", "The sign-in is refused", StatusCode::UNAUTHORIZED),
+            Kind::Forbidden => ("forbidden", "This role may not do this", StatusCode::FORBIDDEN),
             Kind::ForeignHost => (
                 "foreign-host",
                 "This host name is not served",
@@ -74,6 +92,17 @@ impl Kind {
             ),
             Kind::Conflict => ("conflict", "This cannot be done now", StatusCode::CONFLICT),
             Kind::TooLarge => ("too-large", "The request is too large", StatusCode::PAYLOAD_TOO_LARGE),
+            Kind::HeadTooLarge => (
+                "head-too-large",
+                "The request's headers are too large",
+                StatusCode::REQUEST_HEADER_FIELDS_TOO_LARGE,
+            ),
+            Kind::TooManyAttempts => (
+                "too-many-attempts",
+                "Too many attempts to sign in",
+                StatusCode::TOO_MANY_REQUESTS,
+            ),
+            Kind::TooManyRequests => ("too-many-requests", "Too many requests", StatusCode::TOO_MANY_REQUESTS),
             Kind::TooManySessions => (
                 "too-many-sessions",
                 "Too many live sessions",
@@ -121,6 +150,12 @@ pub(crate) struct Problem {
     status: u16,
     /// What it was this time.
     detail: String,
+    /// The role that would be enough, where one is missing.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    needed: Option<Role>,
+    /// When to try again, in seconds.
+    #[serde(skip)]
+    retry_after_s: Option<u64>,
     #[serde(skip)]
     kind: Kind,
 }
@@ -133,6 +168,8 @@ impl Problem {
             title,
             status: status.as_u16(),
             detail: detail.into(),
+            needed: None,
+            retry_after_s: (kind == Kind::Unavailable || kind == Kind::TooManySessions).then_some(RETRY_AFTER_S),
             kind,
         }
     }
@@ -147,6 +184,30 @@ impl Problem {
         Problem::new(Kind::Unavailable, detail.to_string())
     }
 
+    /// Nobody has said who asks.
+    pub(crate) fn unauthenticated() -> Problem {
+        Problem::new(
+            Kind::Unauthenticated,
+            "sign in, or send a key as `Authorization: Bearer KEY` or `X-API-Key: KEY`",
+        )
+    }
+
+    /// Who asks has not the role.
+    pub(crate) fn forbidden(needed: Role) -> Problem {
+        Problem {
+            needed: Some(needed),
+            ..Problem::new(Kind::Forbidden, format!("this needs the role {needed}"))
+        }
+    }
+
+    /// The same, with the time after which trying again makes sense.
+    pub(crate) fn retry_after(self, wait: Duration) -> Problem {
+        Problem {
+            retry_after_s: Some(wait.as_secs().saturating_add(1)),
+            ..self
+        }
+    }
+
     /// What it is, for code.
     #[cfg(test)]
     pub(crate) fn kind(&self) -> Kind {
@@ -156,8 +217,11 @@ impl Problem {
     fn response(&self) -> HttpResponse {
         let mut response = HttpResponse::build(self.status_code());
         response.insert_header((CONTENT_TYPE, MEDIA_TYPE));
-        if self.status_code() == StatusCode::SERVICE_UNAVAILABLE {
-            response.insert_header((RETRY_AFTER, RETRY_AFTER_S));
+        if let Some(seconds) = self.retry_after_s {
+            response.insert_header((RETRY_AFTER, seconds));
+        }
+        if self.kind == Kind::Unauthenticated {
+            response.insert_header((WWW_AUTHENTICATE, "Bearer"));
         }
         response.body(serde_json::to_vec(self).unwrap_or_default())
     }
@@ -196,6 +260,18 @@ pub(crate) fn body_config() -> PayloadConfig {
     PayloadConfig::new(MAX_BODY_BYTES)
 }
 
+/// Refusals of JSON bodies.
+pub(crate) fn json_config() -> JsonConfig {
+    JsonConfig::default().limit(MAX_BODY_BYTES).error_handler(|error, _| {
+        let is_large = matches!(
+            error,
+            JsonPayloadError::Overflow { .. } | JsonPayloadError::OverflowKnownLength { .. }
+        );
+        let kind = if is_large { Kind::TooLarge } else { Kind::BadBody };
+        Problem::new(kind, error.to_string()).into()
+    })
+}
+
 /// Middleware: gives every error answer that is no problem document yet the body of one.
 pub(crate) async fn document_errors<B: MessageBody + 'static>(
     request: ServiceRequest,
@@ -211,7 +287,7 @@ pub(crate) async fn document_errors<B: MessageBody + 'static>(
     if documented || !(status.is_client_error() || status.is_server_error()) {
         return Ok(response.map_into_left_body());
     }
-    let kept: Vec<(HeaderName, _)> = [actix_web::http::header::ALLOW, actix_web::http::header::UPGRADE]
+    let kept: Vec<(HeaderName, _)> = [ALLOW, UPGRADE]
         .into_iter()
         .filter_map(|name| response.headers().get(&name).cloned().map(|value| (name, value)))
         .collect();

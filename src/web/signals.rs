@@ -6,6 +6,7 @@ use serde::Deserialize;
 use utoipa::IntoParams;
 
 use super::Api;
+use super::auth::Caller;
 use super::paging::{Paged, list};
 use super::problem::Problem;
 
@@ -27,9 +28,11 @@ pub(crate) struct SignalsQuery {
     (status = 200, description = "The values, those that changed last at the end", body = Paged<Signal>),
     (status = 400, description = "A parameter is wrong", body = Problem, content_type = "application/problem+json"),
 ))]
-pub(crate) async fn list_signals(api: Data<Api>, asked: Query<SignalsQuery>) -> Json<Paged<Signal>> {
+pub(crate) async fn list_signals(api: Data<Api>, caller: Caller, asked: Query<SignalsQuery>) -> Json<Paged<Signal>> {
     let patterns = list(asked.source.as_deref().or(Some("*")));
     let mut items = api.station.journal.signals().snapshot("*");
-    items.retain(|signal| patterns.iter().any(|pattern| signal.source.matches(pattern)));
+    items.retain(|signal| {
+        patterns.iter().any(|pattern| signal.source.matches(pattern)) && caller.may_read(&signal.source)
+    });
     Json(Paged { items, next: None })
 }

@@ -9,12 +9,14 @@ use actix_web::HttpRequest;
 use actix_web::HttpResponse;
 use actix_web::http::header::{CACHE_CONTROL, ContentType};
 use actix_web::web::{Bytes, Data, Query, ServiceConfig, resource};
+use futures_util::future;
 use futures_util::stream::{self, Stream, StreamExt};
 use model::{Seq, Subscribe};
 use serde::Deserialize;
 use utoipa::IntoParams;
 
 use super::Api;
+use super::auth::Caller;
 use super::feed::{Feed, Frame};
 use super::paging::list;
 use super::problem::{Kind, Problem};
@@ -56,17 +58,18 @@ pub(crate) struct StreamQuery {
 ))]
 pub(crate) async fn open(
     api: Data<Api>,
+    caller: Caller,
     request: HttpRequest,
     query: Query<StreamQuery>,
 ) -> Result<HttpResponse, Problem> {
     let seat = api.clients.take_seat()?;
     let wanted = wanted(&request, &query)?;
-    let closing = api.closing();
+    let over = future::select(Box::pin(api.closing()), Box::pin(api.lapsed(&caller)));
     let scribe = api.scribe.clone();
-    let frames = Feed::open(&api, wanted)
+    let frames = Feed::open(&api, &caller, wanted)
         .into_stream()
         .map(move |frame| written(frame, &scribe));
-    let body = with_comments(frames).take_until(closing).map(move |chunk| {
+    let body = with_comments(frames).take_until(over).map(move |chunk| {
         let _held_until_the_stream_is_dropped = &seat;
         Ok::<Bytes, actix_web::Error>(chunk)
     });

@@ -23,6 +23,7 @@ use model::Subscribe;
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 
 use super::Api;
+use super::auth::Caller;
 use super::clients::Refusal;
 use super::feed::{Feed, Frame};
 use super::frames;
@@ -61,20 +62,27 @@ pub(super) fn routes(config: &mut ServiceConfig) {
 ))]
 pub(crate) async fn open(
     api: Data<Api>,
+    caller: Caller,
     request: HttpRequest,
     payload: Payload,
 ) -> Result<HttpResponse, actix_web::Error> {
-    Session::new(&api, Talk::Subscribes)?.start(&request, payload)
+    Session::new(&api, caller, Talk::Subscribes)?.start(&request, payload)
 }
 
 /// Opens a session that follows `lines` from the start; nothing that its client says is heeded.
 pub(super) fn follow(
     api: &Api,
+    caller: Caller,
     request: &HttpRequest,
     payload: Payload,
     lines: impl Stream<Item = String> + 'static,
 ) -> Result<HttpResponse, actix_web::Error> {
-    Session::new(api, Talk::Listens(Some(lines.map(ByteString::from).boxed_local())))?.start(request, payload)
+    Session::new(
+        api,
+        caller,
+        Talk::Listens(Some(lines.map(ByteString::from).boxed_local())),
+    )?
+    .start(request, payload)
 }
 
 /// What is sent: one text frame.
@@ -90,6 +98,7 @@ enum Talk {
 
 struct Session {
     api: Api,
+    caller: Caller,
     talk: Talk,
     feed: Option<SpawnHandle>,
     heard: Instant,
@@ -119,6 +128,12 @@ impl Actor for Session {
             closing
                 .into_actor(self)
                 .map(|(), _, ctx| leave(ctx, CloseCode::Away, "the server stops")),
+        );
+        let lapsed = self.api.lapsed(&self.caller);
+        ctx.spawn(
+            lapsed
+                .into_actor(self)
+                .map(|(), _, ctx| leave(ctx, CloseCode::Policy, "the right to listen has ended")),
         );
     }
 }
@@ -241,10 +256,11 @@ fn cost(line: &str) -> u32 {
 }
 
 impl Session {
-    fn new(api: &Api, talk: Talk) -> Result<Session, Problem> {
+    fn new(api: &Api, caller: Caller, talk: Talk) -> Result<Session, Problem> {
         Ok(Session {
             seat: api.clients.take_seat()?,
             api: api.clone(),
+            caller,
             talk,
             feed: None,
             heard: Instant::now(),
@@ -267,7 +283,7 @@ impl Session {
                 if let Some(old) = self.feed.take() {
                     ctx.cancel_future(old);
                 }
-                let frames = Feed::open(&self.api, wanted).into_stream();
+                let frames = Feed::open(&self.api, &self.caller, wanted).into_stream();
                 let scribe = self.api.scribe.clone();
                 let lines = self.credit.spent_by(frames.map(move |frame| scribe.text(frame)));
                 self.feed = Some(ctx.add_stream(lines));

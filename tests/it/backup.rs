@@ -1,6 +1,7 @@
 //! What becomes of the journal's file: copied while the station runs, damaged while it does not.
 
 use std::fs;
+use std::os::unix::fs::PermissionsExt;
 
 use crate::harness::{Stage, Station, stationd};
 
@@ -27,6 +28,10 @@ fn backup_of_a_running_station_restores_every_call() {
     };
     assert!(backup().status.success());
     assert_eq!(backup().status.code(), Some(1), "a copy was written over");
+    for file in ["journal.db", "journal.db-wal", "journal.db.key", "copy.db"] {
+        let mode = fs::metadata(stage.path(file)).expect(file).permissions().mode();
+        assert_eq!(mode & 0o077, 0, "others can read {file}, which knows who may come in");
+    }
 
     let elsewhere = Stage::new();
     fs::copy(&copy, elsewhere.path("journal.db")).expect("restored");

@@ -12,7 +12,8 @@ use std::time::{Duration, Instant};
 use model::Timestamp;
 use serde_json::{Value, json};
 use tempfile::TempDir;
-use tungstenite::{Message, WebSocket};
+use tungstenite::client::IntoClientRequest;
+use tungstenite::{HandshakeError, Message, WebSocket};
 
 /// How long anything in a test may take.
 pub(crate) const LIMIT: Duration = Duration::from_secs(20);
@@ -319,11 +320,23 @@ impl Socket {
     }
 
     fn connect(station: &Station, path: &str) -> Socket {
+        Socket::connect_as(station, path, &[]).expect("a WebSocket")
+    }
+
+    /// With headers; the status code where the service opens none.
+    pub(crate) fn connect_as(station: &Station, path: &str, headers: &[(&'static str, &str)]) -> Result<Socket, u16> {
         let stream = TcpStream::connect(&station.address).expect("connected");
         stream.set_read_timeout(Some(LIMIT)).expect("a limit");
         let url = format!("ws://{}{path}", station.address);
-        let (socket, _) = tungstenite::client(url, stream).expect("a WebSocket");
-        Socket(socket)
+        let mut request = url.into_client_request().expect("a request");
+        for (name, value) in headers {
+            request.headers_mut().insert(*name, value.parse().expect("a header"));
+        }
+        match tungstenite::client(request, stream) {
+            Ok((socket, _)) => Ok(Socket(socket)),
+            Err(HandshakeError::Failure(tungstenite::Error::Http(answer))) => Err(answer.status().as_u16()),
+            Err(error) => panic!("{error}"),
+        }
     }
 
     pub(crate) fn send(&mut self, text: &str) {
@@ -398,6 +411,15 @@ impl Stage {
 
     pub(crate) fn config(&self) -> PathBuf {
         self.path("stationd.toml")
+    }
+
+    /// Adds sections to the configuration.
+    pub(crate) fn configure(&self, text: &str) {
+        let mut file = OpenOptions::new()
+            .append(true)
+            .open(self.config())
+            .expect("a configuration");
+        file.write_all(text.as_bytes()).expect("written");
     }
 
     pub(crate) fn logs(&self) -> PathBuf {

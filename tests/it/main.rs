@@ -5,6 +5,8 @@ mod actors;
 #[cfg(test)]
 mod architecture;
 #[cfg(test)]
+mod auth;
+#[cfg(test)]
 mod backup;
 #[cfg(test)]
 mod broker;
@@ -31,11 +33,15 @@ mod harness;
 #[cfg(test)]
 mod kill9;
 #[cfg(test)]
+mod limits;
+#[cfg(test)]
 mod logging;
 #[cfg(test)]
 mod mqtt;
 #[cfg(test)]
 mod mqtt_lost;
+#[cfg(test)]
+mod people;
 #[cfg(test)]
 mod poison;
 #[cfg(test)]
@@ -43,9 +49,13 @@ mod problems;
 #[cfg(test)]
 mod shutdown;
 #[cfg(test)]
+mod sign_in;
+#[cfg(test)]
 mod slow;
 #[cfg(test)]
 mod statistics;
+#[cfg(test)]
+mod tls;
 #[cfg(test)]
 mod traffic;
 #[cfg(test)]

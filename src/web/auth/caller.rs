@@ -4,21 +4,33 @@ use std::future::{Ready, ready};
 use std::net::IpAddr;
 
 use actix_web::dev::Payload;
-use actix_web::{FromRequest, HttpRequest};
-use model::{Identity, Role};
+use actix_web::{FromRequest, HttpMessage, HttpRequest};
+use model::{Identity, Role, Source};
 
+use crate::access::{ACCESS, Credential};
 use crate::web::problem::Problem;
 
-/// The name of this computer's own users and programs.
-const LOCAL: &str = "local";
-
-/// Somebody who asks.
+/// Somebody who asks. Handlers get one of whom the [table of rights](super::rights) already let pass what it could.
 #[derive(Clone, Debug)]
 pub(crate) struct Caller {
     /// Name and role.
     pub(crate) identity: Identity,
     /// Where from.
     pub(crate) address: Option<IpAddr>,
+    /// How they proved it.
+    pub(crate) credential: Credential,
+}
+
+impl Caller {
+    /// Whether they may read what this source says.
+    pub(crate) fn may_read(&self, source: &Source) -> bool {
+        may_read(self.identity.role, source)
+    }
+}
+
+/// Whether somebody in this role may read what a source says. Who has which account is the admins' business.
+pub(crate) fn may_read(role: Role, source: &Source) -> bool {
+    role == Role::Admin || !source.matches(ACCESS)
 }
 
 impl FromRequest for Caller {
@@ -26,9 +38,7 @@ impl FromRequest for Caller {
     type Future = Ready<Result<Caller, Problem>>;
 
     fn from_request(request: &HttpRequest, _: &mut Payload) -> Self::Future {
-        ready(Ok(Caller {
-            identity: Identity::new(LOCAL, Role::Admin),
-            address: request.peer_addr().map(|peer| peer.ip()),
-        }))
+        let admitted = request.extensions().get::<Caller>().cloned();
+        ready(admitted.ok_or_else(Problem::unauthenticated))
     }
 }

@@ -21,6 +21,7 @@ use utoipa::IntoParams;
 
 use self::words::{Seen, WatcherEvent, WatcherHealth, WatcherModeNow, WatcherQso, WatcherStatus};
 use crate::health::Word;
+use crate::web::auth::Caller;
 use crate::web::paging::limit;
 use crate::web::problem::Problem;
 use crate::web::{Api, blocking, ws};
@@ -177,11 +178,12 @@ async fn last_call(journal: &Journal) -> Option<Timestamp> {
 ))]
 pub(crate) async fn open(
     api: Data<Api>,
+    caller: Caller,
     request: HttpRequest,
     payload: Payload,
 ) -> Result<HttpResponse, actix_web::Error> {
     let events = api.station.journal.subscribe(None, EventFilter::sources([REPEATER]));
-    ws::follow(&api, &request, payload, told(events))
+    ws::follow(&api, caller, &request, payload, told(events))
 }
 
 /// The events as they are sent. Whoever reads slowly gets them late, from the journal, and the watcher has no word for that.

@@ -70,7 +70,7 @@ struct Partial(PathBuf);
 impl Partial {
     fn create(to: &Path) -> Result<Partial, JournalError> {
         let path = set_aside::beside(to, &format!(".partial-{}", std::process::id()));
-        File::create_new(&path).map_err(|error| JournalError::file(&path, error))?;
+        connection::private_file(&path).map_err(|error| JournalError::file(&path, error))?;
         Ok(Partial(path))
     }
 }

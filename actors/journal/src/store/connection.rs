@@ -1,5 +1,9 @@
 //! Connections: one writer, a few readers, none of them greedy.
 
+use std::fs::File;
+use std::io;
+use std::os::unix::fs::OpenOptionsExt;
+use std::path::Path;
 use std::time::Duration;
 
 use r2d2_sqlite::SqliteConnectionManager;
@@ -10,6 +14,8 @@ use crate::{JournalConfig, JournalError};
 
 /// How long a connection waits for another one's lock: longer than a checkpoint of the write-ahead log on a slow card.
 pub(super) const BUSY_TIMEOUT: Duration = Duration::from_secs(5);
+/// Read and write for the owner, nothing for anybody else.
+const OWNER_ONLY: u32 = 0o600;
 /// How long a query waits for a free connection.
 const READ_WAIT: Duration = Duration::from_secs(5);
 /// After which an unused read connection is closed and its cache given back.
@@ -28,6 +34,7 @@ pub(crate) type ReadPool = r2d2::Pool<SqliteConnectionManager>;
 /// Opens the file for writing; makes it if it is not there.
 pub(super) fn open_writer(config: &JournalConfig) -> Result<Connection, JournalError> {
     let flags = OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_CREATE | OpenFlags::SQLITE_OPEN_NO_MUTEX;
+    make_private(&config.path)?;
     let connection = Connection::open_with_flags(&config.path, flags)?;
     connection.busy_timeout(BUSY_TIMEOUT)?;
     if connection.is_readonly(MAIN_DB)? {
@@ -49,6 +56,20 @@ pub(super) fn open_writer(config: &JournalConfig) -> Result<Connection, JournalE
         synchronous = config.synchronous.pragma(),
     ))?;
     Ok(connection)
+}
+
+/// Makes the file, if there is none, for its owner's eyes only: checkpoints may hold what proves who somebody is. SQLite gives the
+/// files beside it the same mode.
+fn make_private(path: &Path) -> Result<(), JournalError> {
+    match private_file(path) {
+        Err(error) if error.kind() != io::ErrorKind::AlreadyExists => Err(JournalError::file(path, error)),
+        Ok(_) | Err(_) => Ok(()),
+    }
+}
+
+/// A new file that nobody but its owner reads.
+pub(super) fn private_file(path: &Path) -> io::Result<File> {
+    File::options().write(true).create_new(true).mode(OWNER_ONLY).open(path)
 }
 
 /// The readers. They open when needed, may not write, and close when idle.
