@@ -1,0 +1,64 @@
+// The last hour: its calls, and what was worth a line. Read once, then kept up by what the socket tells.
+import { ask } from "../../api/client";
+import type { Call, Event, Paged } from "../../api/types";
+import { clock } from "../../lib/clock.svelte";
+import { stamp } from "../../lib/format";
+import { Loader } from "../../lib/loader.svelte";
+import { live } from "../../live/live.svelte";
+
+export const HOUR_MS = 3_600_000;
+
+/** What a person may want to know of an hour, calls aside. */
+const WORTH_A_LINE = [
+  "child_exited", "changes_missed", "health_changed", "station_started", "station_stopping", "operator_request",
+  "fault", "access_denied", "link_changed", "host_changed", "modem_changed", "calls_hidden", "remote_command",
+  "command_requested", "command_done", "command_failed", "command_unknown", "command_rejected", "command_rolled_back",
+  "user_added", "key_added", "key_revoked",
+];
+
+const LINES = 60;
+const CALLS = 1000;
+
+export class LastHour {
+  #calls = new Loader<Call[]>(() => this.#read<Call>("/api/v1/repeater/calls", { limit: CALLS }));
+  #events = new Loader<Event[]>(() => this.#read<Event>("/api/v1/events", { limit: LINES, type: WORTH_A_LINE.join(",") }));
+
+  follow(): () => void {
+    void this.#calls.load();
+    void this.#events.load();
+    return live.listen((event) => {
+      if (event.type === "qso_ended") add(this.#calls, toCall(event), CALLS);
+      if (WORTH_A_LINE.includes(event.type)) add(this.#events, event, LINES);
+    });
+  }
+
+  get lines(): Loader<Event[]> {
+    return this.#events;
+  }
+
+  get events(): Event[] {
+    return this.#events.value ?? [];
+  }
+
+  /** The calls that began in the hour before `now`. */
+  calls(now: number): Call[] {
+    return (this.#calls.value ?? []).filter((call) => stamp(call.started_at) > now - HOUR_MS);
+  }
+
+  async #read<T>(path: string, query: Record<string, string | number>): Promise<T[]> {
+    const from = new Date(clock.now - HOUR_MS).toISOString();
+    return (await ask<Paged<T>>(path, { query: { ...query, from } })).items;
+  }
+}
+
+/** Puts what is new in front, unless what was read has it already. */
+export function add<T extends { seq: number }>(list: Loader<T[]>, item: T, kept: number): void {
+  const known = list.value;
+  if (!known || known.some(({ seq }) => seq === item.seq)) return;
+  list.value = [item, ...known].slice(0, kept);
+}
+
+/** A call is known by the position of its end. */
+export function toCall(event: Event): Call {
+  return { type: "qso", seq: event.seq, ...event.data } as unknown as Call;
+}
