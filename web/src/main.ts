@@ -10,6 +10,8 @@ import { live } from "./live/live.svelte";
 
 const target = document.getElementById("app");
 if (!target) throw new Error("the document has no place for the page");
+// What the document shows until this runs.
+target.replaceChildren();
 mount(App, { target });
 live.start();
 void who.load();

@@ -1,6 +1,7 @@
 // Events as the filters in the address ask for them: a page of the journal, then what happens while one looks.
 import { ask, words } from "../../api/client";
 import type { Event, Paged } from "../../api/types";
+import { joined } from "../../lib/loader.svelte";
 
 const PAGE = 100;
 
@@ -20,9 +21,12 @@ export class Follower {
   still = $state(false);
   #filters: Filters = {};
   #asked = 0;
+  /** Events that came while the page was on its way. */
+  #fresh: Event[] = [];
 
   async show(filters: Filters): Promise<void> {
     this.#filters = filters;
+    this.#fresh = [];
     this.held = 0;
     await this.#read(true);
   }
@@ -39,8 +43,9 @@ export class Follower {
     const { source, type, until } = this.#filters;
     if (until || (source && !list(source).some((pattern) => matches(event.source, pattern)))) return;
     if (type && !list(type).includes(event.type)) return;
+    if (this.busy) this.#fresh = joined([event], this.#fresh, KEPT);
     if (this.still) this.held += 1;
-    else if (!this.events.some(({ seq }) => seq === event.seq)) this.events = [event, ...this.events].slice(0, KEPT);
+    else this.events = joined([event], this.events, KEPT);
   }
 
   async #read(anew: boolean): Promise<void> {
@@ -59,7 +64,7 @@ export class Follower {
         },
       });
       if (asked !== this.#asked) return;
-      this.events = anew ? page.items : [...this.events, ...page.items];
+      this.events = anew ? joined(this.#fresh, page.items, KEPT) : [...this.events, ...page.items];
       this.next = page.next ?? null;
       this.error = "";
     } catch (error) {

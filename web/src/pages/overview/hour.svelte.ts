@@ -3,7 +3,7 @@ import { ask } from "../../api/client";
 import type { Call, Event, Paged } from "../../api/types";
 import { clock } from "../../lib/clock.svelte";
 import { stamp } from "../../lib/format";
-import { Loader } from "../../lib/loader.svelte";
+import { LiveList } from "../../lib/loader.svelte";
 import { live } from "../../live/live.svelte";
 
 export const HOUR_MS = 3_600_000;
@@ -20,19 +20,19 @@ const LINES = 60;
 const CALLS = 1000;
 
 export class LastHour {
-  #calls = new Loader<Call[]>(() => this.#read<Call>("/api/v1/repeater/calls", { limit: CALLS }));
-  #events = new Loader<Event[]>(() => this.#read<Event>("/api/v1/events", { limit: LINES, type: WORTH_A_LINE.join(",") }));
+  #calls = new LiveList<Call>(() => this.#read<Call>("/api/v1/repeater/calls", { limit: CALLS }), CALLS);
+  #events = new LiveList<Event>(() => this.#read<Event>("/api/v1/events", { limit: LINES, type: WORTH_A_LINE.join(",") }), LINES);
 
   follow(): () => void {
     void this.#calls.load();
     void this.#events.load();
     return live.listen((event) => {
-      if (event.type === "qso_ended") add(this.#calls, toCall(event), CALLS);
-      if (WORTH_A_LINE.includes(event.type)) add(this.#events, event, LINES);
+      if (event.type === "qso_ended") this.#calls.arrive(toCall(event));
+      if (WORTH_A_LINE.includes(event.type)) this.#events.arrive(event);
     });
   }
 
-  get lines(): Loader<Event[]> {
+  get lines(): LiveList<Event> {
     return this.#events;
   }
 
@@ -49,13 +49,6 @@ export class LastHour {
     const from = new Date(clock.now - HOUR_MS).toISOString();
     return (await ask<Paged<T>>(path, { query: { ...query, from } })).items;
   }
-}
-
-/** Puts what is new in front, unless what was read has it already. */
-export function add<T extends { seq: number }>(list: Loader<T[]>, item: T, kept: number): void {
-  const known = list.value;
-  if (!known || known.some(({ seq }) => seq === item.seq)) return;
-  list.value = [item, ...known].slice(0, kept);
 }
 
 /** A call is known by the position of its end. */

@@ -1,9 +1,13 @@
 // The calls of the past, page by page, as the filters in the address ask for them; new ones join while one looks.
 import { ask, url, words } from "../../api/client";
 import type { Call, Event, Paged } from "../../api/types";
+import { joined } from "../../lib/loader.svelte";
 import { toCall } from "../overview/hour.svelte";
 
 const PAGE = 40;
+
+/** What the list holds at most: whoever looks on for days must not fill the browser. */
+const KEPT = 2000;
 
 export const FILTERS = ["mode", "source", "callsign", "destination", "from", "to"] as const;
 export type Filters = Partial<Record<(typeof FILTERS)[number], string>>;
@@ -15,10 +19,13 @@ export class CallHistory {
   error = $state("");
   #filters: Filters = {};
   #asked = 0;
+  /** Calls that ended while the page was on its way. */
+  #fresh: Call[] = [];
 
   /** Begins anew with these filters. */
   async show(filters: Filters): Promise<void> {
     this.#filters = filters;
+    this.#fresh = [];
     this.next = null;
     await this.#read(true);
   }
@@ -36,7 +43,9 @@ export class CallHistory {
       (!callsign || call.callsign === callsign) &&
       (!destination || call.destination === destination) &&
       !to;
-    if (wanted && !this.calls.some(({ seq }) => seq === call.seq)) this.calls = [call, ...this.calls];
+    if (!wanted) return;
+    if (this.busy) this.#fresh = joined([call], this.#fresh, KEPT);
+    this.calls = joined([call], this.calls, KEPT);
   }
 
   async #read(anew: boolean): Promise<void> {
@@ -47,7 +56,7 @@ export class CallHistory {
         query: { ...query(this.#filters), limit: PAGE, cursor: anew ? undefined : (this.next ?? undefined) },
       });
       if (asked !== this.#asked) return;
-      this.calls = anew ? page.items : [...this.calls, ...page.items];
+      this.calls = anew ? joined(this.#fresh, page.items, KEPT) : [...this.calls, ...page.items];
       this.next = page.next ?? null;
       this.error = "";
     } catch (error) {
