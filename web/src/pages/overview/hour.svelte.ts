@@ -1,6 +1,7 @@
 // The last hour: its calls, and what was worth a line. Read once, then kept up by what the socket tells.
 import { ask } from "../../api/client";
 import type { Call, Event, Paged } from "../../api/types";
+import { toCall } from "../../lib/calls";
 import { clock } from "../../lib/clock.svelte";
 import { stamp } from "../../lib/format";
 import { LiveList } from "../../lib/loader.svelte";
@@ -49,9 +50,4 @@ export class LastHour {
     const from = new Date(clock.now - HOUR_MS).toISOString();
     return (await ask<Paged<T>>(path, { query: { ...query, from } })).items;
   }
-}
-
-/** A call is known by the position of its end. */
-export function toCall(event: Event): Call {
-  return { type: "qso", seq: event.seq, ...event.data } as unknown as Call;
 }

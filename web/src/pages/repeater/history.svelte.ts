@@ -1,8 +1,8 @@
 // The calls of the past, page by page, as the filters in the address ask for them; new ones join while one looks.
 import { ask, url, words } from "../../api/client";
 import type { Call, Event, Paged } from "../../api/types";
+import { toCall } from "../../lib/calls";
 import { joined } from "../../lib/loader.svelte";
-import { toCall } from "../overview/hour.svelte";
 
 const PAGE = 40;
 
