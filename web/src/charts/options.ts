@@ -12,8 +12,8 @@ export interface Series {
   kind: "bars" | "line";
   /** Drawn only as the edge of a band. */
   hidden?: boolean;
-  /** The series that this one makes a band with. */
-  bandWith?: number;
+  /** It makes a band with the series before it, on this side of it. */
+  band?: "above" | "below";
 }
 
 interface Ask {
@@ -41,7 +41,7 @@ export function options({ x, series, digits, floor, zoom, look }: Ask): Omit<uPl
   const axis = { stroke: colour("--soft"), font, ticks: { show: false }, grid: { stroke: colour("--line"), width: 1 } };
   return {
     legend: { show: false },
-    padding: [8, 4, 0, 0],
+    padding: [8, 18, 0, 0],
     cursor: {
       sync: { key: CURSOR.key },
       y: false,
@@ -58,9 +58,11 @@ export function options({ x, series, digits, floor, zoom, look }: Ask): Omit<uPl
     ],
     series: [{}, ...series.map((line) => drawn(line, colour))],
     bands: series.flatMap((line, index) => {
-      if (line.bandWith === undefined) return [];
+      if (!line.band) return [];
+      // uPlot fills from the first of the two down to the second; its own first series is x.
+      const bounds: uPlot.Band.Bounds = line.band === "above" ? [index + 1, index] : [index, index + 1];
       const fill = `color-mix(in srgb, ${colour(line.ink)} ${colour("--d-band")}, transparent)`;
-      return [{ series: [line.bandWith + 1, index + 1] as uPlot.Band.Bounds, fill }];
+      return [{ series: bounds, fill }];
     }),
     hooks: {
       setCursor: [(chart) => look(chart.cursor.idx ?? null)],

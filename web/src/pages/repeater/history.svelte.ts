@@ -4,7 +4,7 @@ import type { Call, Event, Paged } from "../../api/types";
 import { toCall } from "../../lib/calls";
 import { joined } from "../../lib/loader.svelte";
 
-const PAGE = 40;
+const PAGE = 20;
 
 /** What the list holds at most: whoever looks on for days must not fill the browser. */
 const KEPT = 2000;
