@@ -23,7 +23,7 @@ const signed = (name, role) => ({ identity: { name, role }, via: "session", acco
 const problem = (status, detail, more = {}) => ({ status, json: { type: "urn:stationd:problem:x", title: detail, detail, status, ...more } });
 
 const command = (fields) => ({
-  id: "c1", target: "repeater/parser", verb: "actor.restart", arguments: {}, requested_by: "ada", reason: "lines of no known form",
+  id: 1, target: "repeater/parser", verb: "actor.restart", arguments: {}, requested_by: "ada", reason: "lines of no known form",
   tier: 3, state: "requested", not_after: LATER, requested_at: AT, decisions: [], needs: { role: "operator", people: 1 }, ...fields,
 });
 
@@ -97,7 +97,7 @@ test("second_person_approves_and_whoever_asked_is_not_offered_to", async () => {
   const answers = (who) => ({
     "GET /api/v1/session": signed(who, "operator"),
     "GET /api/v1/commands": () => ({ items: [waiting] }),
-    "POST /api/v1/commands/c1/approve": () => (waiting = command({ state: "done", decisions: [{ by: "grace", role: "operator", decision: "approved", reason: "yes", at: AT }] })),
+    "POST /api/v1/commands/1/approve": () => (waiting = command({ state: "done", decisions: [{ by: "grace", role: "operator", decision: "approved", reason: "yes", at: AT }] })),
   });
   const own = await open(browser, `${station.url}/access`, { prepare: stage(answers("ada")) });
   await own.page.getByText("Somebody else has to approve it: you asked for it.").waitFor();
@@ -124,6 +124,24 @@ test("viewer_is_told_which_role_it_takes_instead_of_a_button_that_fails", async 
   await page.getByText("It takes an operator to restart an actor.").waitFor();
   await page.goto(`${station.url}/access/keys`);
   await page.getByText(/It takes the role admin/).waitFor();
+  await close();
+});
+
+test("stranger_sees_the_door_and_after_the_sign_in_the_page_that_was_asked_for", async () => {
+  let session = { identity: null, via: null, accounts: true };
+  const refuse = () => problem(401, "sign in");
+  const prepare = async (page) => {
+    await stage({ "GET /api/v1/session": () => session, "POST /api/v1/session": () => (session = signed("ada", "viewer")) })(page);
+    await page.route(/\/api\/v1\/(health|actors|events|repeater)/, (route) => (session.identity ? route.fallback() : route.fulfill(refuse())));
+  };
+  const { page, close } = await open(browser, `${station.url}/actors`, { prepare });
+  await page.getByText("This station tells nothing to strangers.").waitFor();
+  assert.equal(await page.getByText(/No word from the station/).count(), 0);
+  await page.screenshot({ path: `${SCREENSHOTS}sign-in-light.png` });
+  await page.getByLabel("Name").fill("ada");
+  await page.getByLabel("Password").fill("right");
+  await page.getByRole("button", { name: "Sign in", exact: true }).click();
+  await page.getByText(/actors are up/).waitFor();
   await close();
 });
 
@@ -157,8 +175,8 @@ const FULL = {
   "GET /api/v1/commands": {
     items: [
       command({}),
-      command({ id: "c2", verb: "config.reload", target: "station", tier: 2, state: "done", reason: null, undo: { verb: "config.rollback", arguments: {} }, decisions: [{ by: "grace", role: "admin", decision: "confirmed", reason: null, at: AT }] }),
-      command({ id: "c3", verb: "actor.hold", target: "web", tier: 4, state: "refused", error: "policy: the server is never held" }),
+      command({ id: 2, verb: "config.reload", target: "station", tier: 2, state: "done", reason: null, undo: { verb: "config.rollback", arguments: {} }, decisions: [{ by: "grace", role: "admin", decision: "confirmed", reason: null, at: AT }] }),
+      command({ id: 3, verb: "actor.hold", target: "web", tier: 4, state: "refused", error: "policy: the server is never held" }),
     ],
   },
   "GET /api/v1/sessions": {
@@ -170,7 +188,7 @@ const FULL = {
   "GET /api/v1/keys": { items: [{ id: "k1", name: "dashboard", role: "viewer", created_at: AT, expires_at: LATER, last_used_at: AT, created_by: "ada" }] },
   "GET /api/v1/users": { items: [{ name: "ada", role: "operator" }, { name: "grace", role: "admin" }] },
   "GET /api/v1/audit": {
-    items: [{ seq: 2, at: AT, who: "grace", role: "admin", step: "confirmed", command_id: "c2", target: "station", verb: "config.reload", detail: null, hash: "9f2c1ab37d" }],
+    items: [{ seq: 2, at: AT, who: "grace", role: "admin", step: "confirmed", command_id: 2, target: "station", verb: "config.reload", detail: null, hash: "9f2c1ab37d" }],
     verified: { ok: true, checked: 2, head: "9f2c1ab37d" },
   },
   "GET /api/v1/config": {

@@ -6,7 +6,7 @@ export type Role = "viewer" | "operator" | "admin" | "station";
 
 export interface Session {
   identity: { name: string; role: Role } | null;
-  via: "local" | "session" | "key";
+  via: "local" | "session" | "key" | null;
   /** Whether any account exists; until one does, whoever sits at this computer may do everything. */
   accounts: boolean;
   expires_at?: string | null;
@@ -57,13 +57,13 @@ export type CommandState =
 export interface Decision {
   by: string;
   role: Role;
-  decision: "approved" | "rejected" | "confirmed" | "override";
+  decision: "approved" | "rejected" | "confirmed" | "override" | "acknowledged";
   reason: string | null;
   at: string;
 }
 
 export interface Command {
-  id: string;
+  id: number;
   target: string;
   verb: string;
   arguments: Record<string, unknown>;
@@ -94,7 +94,7 @@ export interface AuditRow {
   who: string;
   role: Role | null;
   step: string;
-  command_id: string | null;
+  command_id: number | null;
   target: string | null;
   verb: string | null;
   detail: unknown;
@@ -103,7 +103,7 @@ export interface AuditRow {
 
 export interface Audit {
   items: AuditRow[];
-  verified?: { ok: boolean; checked: number; head: string } | null;
+  verified?: { ok: boolean; checked: number; head: string; reason?: string | null } | null;
 }
 
 export interface Configuration {
@@ -118,7 +118,7 @@ export type Verdict = "approve" | "reject" | "cancel" | "rollback" | "override";
 
 const post = <T>(path: string, body: unknown = {}): Promise<T> => ask<T>(path, { method: "POST", body });
 const remove = (path: string): Promise<void> => ask<void>(path, { method: "DELETE" });
-const within = (base: string, name: string): string => `${base}/${encodeURIComponent(name)}`;
+const within = (base: string, name: string | number): string => `${base}/${encodeURIComponent(name)}`;
 
 export const access = {
   session: () => ask<Session>("/api/v1/session"),
@@ -140,10 +140,10 @@ export const access = {
   revokeKey: (id: string) => remove(within("/api/v1/keys", id)),
 
   commands: (query: Ask["query"]) => ask<Paged<Command>>("/api/v1/commands", { query }),
-  command: (id: string) => ask<Command>(within("/api/v1/commands", id)),
+  command: (id: string | number) => ask<Command>(within("/api/v1/commands", id)),
   dryRun: (target: string, verb: string, reason: string) =>
     post<DryRun>("/api/v1/commands", { target, verb, arguments: {}, reason, dry_run: true }),
-  decide: (id: string, verdict: Verdict, reason: string) =>
+  decide: (id: number, verdict: Verdict, reason: string) =>
     post<Command>(`${within("/api/v1/commands", id)}/${verdict}`, { reason }),
 
   audit: (query: Ask["query"]) => ask<Audit>("/api/v1/audit", { query }),

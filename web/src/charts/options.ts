@@ -103,7 +103,7 @@ function number(value: number, digits: number): string {
 function drawn(line: Series, colour: (name: string) => string): uPlot.Series {
   const ink = colour(line.ink);
   if (line.kind === "bars") {
-    const paths = uPlot.paths.bars?.({ size: [0.72, 40], align: 1, radius: 0.12 });
+    const paths = uPlot.paths.bars?.({ size: [0.72, 120], align: 1, radius: 0.12 });
     return { label: line.label, stroke: ink, fill: ink, width: 0, points: { show: false }, ...(paths ? { paths } : {}) };
   }
   return {

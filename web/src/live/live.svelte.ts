@@ -1,6 +1,6 @@
 // The station as the page knows it: one socket for what happens, a heartbeat for whether anybody is there at all.
-import { ask } from "../api/client";
-import type { Event, Frame, Health } from "../api/types";
+import { Problem, ask } from "../api/client";
+import type { Event, Frame, Health, Paged } from "../api/types";
 import { clock } from "../lib/clock.svelte";
 import { NOTHING, type Picture, isAnother, reduce } from "./reduce";
 import { Socket } from "./socket";
@@ -12,15 +12,21 @@ const BEAT_LIMIT_MS = 3_000;
 /** Without a sign of life for this long, what is on the page is old. */
 const STALE_MS = 9_000;
 
+/** As many as one page of the service has. More than a few dozen never wait. */
+const MOST_WAITING = 1000;
+
 type Link = "connecting" | "live" | "lost";
 
 class Live {
   picture = $state.raw<Picture>(NOTHING);
   link = $state<Link>("connecting");
+  /** The station is there and tells nothing to those who are not signed in. */
+  refused = $state(false);
   /** The last sign of life, by a clock that nobody sets. */
   #heard = performance.now();
   /** Age of the newest sign of life, in seconds. */
   silent_s = $state(0);
+  #counts = 0;
   #ears = new Set<(event: Event) => void>();
   #socket = new Socket({
     since: () => this.picture.seq,
@@ -39,6 +45,7 @@ class Live {
 
   /** Whether the values may be older than they look. */
   get stale(): boolean {
+    if (this.refused) return false;
     return this.link === "lost" || this.silent_s * 1000 > STALE_MS;
   }
 
@@ -65,7 +72,19 @@ class Live {
     }
     const before = this.picture.seq;
     this.picture = reduce(this.picture, frame);
+    if ("event" in frame && frame.event.type.startsWith("command_")) void this.#count();
     if ("event" in frame && this.picture.seq !== before) this.#ears.forEach((ear) => ear(frame.event));
+  }
+
+  /** Events tell what became of one command; how many still wait, the gate knows. */
+  async #count(): Promise<void> {
+    const asked = ++this.#counts;
+    try {
+      const waiting = await ask<Paged<unknown>>("/api/v1/commands", { query: { state: "waiting", limit: MOST_WAITING } });
+      if (asked === this.#counts) this.picture = { ...this.picture, approvals: waiting.items.length };
+    } catch {
+      // The next snapshot has the number again.
+    }
   }
 
   #alive(): void {
@@ -77,10 +96,13 @@ class Live {
     try {
       const health = await ask<Health>("/api/v1/health", { limit_ms: BEAT_LIMIT_MS });
       this.#alive();
+      this.refused = false;
       this.picture = { ...this.picture, health };
       if (this.link === "lost") this.#socket.hurry();
-    } catch {
-      // Silence is what the freshness tells.
+    } catch (error) {
+      // A refusal is a sign of life as well. Silence is what the freshness tells.
+      this.refused = error instanceof Problem && error.status === 401;
+      if (this.refused) this.#alive();
     }
     setTimeout(() => void this.#beat(), BEAT_MS);
   }
