@@ -594,7 +594,10 @@ export interface components {
         Link: {
             /** @description Who or what caused the change. */
             by?: string | null;
-            /** @description Which link: a mode (`dstar`, `dmr`, `ysf`, `m17`), `reflector` (P25 and NXDN), or a DMR network's name. */
+            /**
+             * @description Which link: a mode (`dstar`, `dmr`, `ysf`, `m17`), or a DMR network's name. Logs do not tell P25 and NXDN apart and
+             *     have `reflector` for both; over MQTT they are `p25` and `nxdn`.
+             */
             link: string;
             /** @description How it is doing. */
             state: components["schemas"]["LinkState"];
@@ -1069,11 +1072,15 @@ export interface components {
             api_server_active: boolean;
             /** @description The station's clock. */
             current_time: components["schemas"]["Timestamp"];
-            /** @description How many things are wrong now. */
+            /**
+             * Format: int64
+             * @description How often something went wrong since the station started.
+             */
             error_count: number;
             /** @description Nothing is wrong. */
             healthy: boolean;
-            /** @description The worst of them. */
+            last_activity?: components["schemas"]["Timestamp"] | null;
+            /** @description The newest of it, also when it is over. */
             last_error?: string | null;
             last_log_update?: components["schemas"]["Timestamp"] | null;
             /** @description The log is being followed. */

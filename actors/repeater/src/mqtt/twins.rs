@@ -13,6 +13,7 @@ use std::time::Duration;
 
 use model::Timestamp;
 use model::repeater::Mode;
+use serde::{Deserialize, Serialize};
 
 use super::json::{Message, Said};
 use crate::grammar::{HostLine, Line, Record};
@@ -23,14 +24,14 @@ const TWIN: Duration = Duration::from_millis(250);
 const MOST: usize = 16;
 
 /// What makes twins: the same kind of fact at the same place.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 struct Fact {
     what: What,
     mode: Option<Mode>,
     slot: Option<u8>,
 }
 
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 enum What {
     Start,
     End,
@@ -42,7 +43,7 @@ enum What {
     HostStops,
 }
 
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 enum Teller {
     Log,
     Json,
@@ -59,10 +60,11 @@ pub(super) enum Twin {
     Alone,
 }
 
-/// Matches log lines and JSON messages of one host.
-#[derive(Clone, Debug, Default)]
+/// Matches log lines and JSON messages of one host. Lines that wait are not part of a snapshot.
+#[derive(Clone, Debug, Default, Serialize, Deserialize)]
 pub(super) struct Twins {
     json_heard: bool,
+    #[serde(skip)]
     waiting: Vec<(Fact, Record<'static>)>,
     told: Vec<(Fact, Timestamp, Teller)>,
 }
@@ -71,6 +73,11 @@ impl Twins {
     /// Whether JSON was ever heard from the host.
     pub(super) const fn json_heard(&self) -> bool {
         self.json_heard
+    }
+
+    /// Whether a line waits for its twin.
+    pub(super) const fn waits(&self) -> bool {
+        !self.waiting.is_empty()
     }
 
     /// A log line; gives it back if it is to be told now.
@@ -178,6 +185,7 @@ fn of_line(line: &Line<'_>) -> Option<Fact> {
         | Line::Modem(_)
         | Line::Fault(_)
         | Line::Remote { .. }
+        | Line::SetAside(..)
         | Line::Known
         | Line::Chatter
         | Line::Dump
