@@ -64,8 +64,8 @@ struct Heard {
     received: Timestamp,
 }
 
-/// One host. Serialized, it is the snapshot from which a restarted feed goes on; it is taken when no line waits for its
-/// twin ([`Feed::is_settled`]).
+/// One host. Serialized, it is the snapshot from which a restarted feed goes on. Lines that wait for their twins are not in
+/// it ([`Feed::waiting`]).
 #[derive(Clone, Debug, Default, Serialize, Deserialize)]
 pub struct Feed {
     machine: Machine,
@@ -139,8 +139,14 @@ impl Feed {
 
     /// Whether no line waits to be completed.
     #[must_use]
-    pub const fn is_settled(&self) -> bool {
-        !self.twins.waits()
+    pub fn is_settled(&self) -> bool {
+        self.waiting().next().is_none()
+    }
+
+    /// The lines that wait to be completed, by numbers that go up. They are in no snapshot: whoever goes on from one has to
+    /// hear their messages again.
+    pub fn waiting(&self) -> impl DoubleEndedIterator<Item = u64> {
+        self.twins.waiting()
     }
 
     /// Whether the messages since this was last asked changed anything that a snapshot has to keep.

@@ -60,12 +60,23 @@ pub(super) enum Twin {
     Alone,
 }
 
+/// A line that waits for its twin.
+#[derive(Clone, Debug)]
+struct Waiting {
+    ticket: u64,
+    fact: Fact,
+    record: Record<'static>,
+}
+
 /// Matches log lines and JSON messages of one host. Lines that wait are not part of a snapshot.
 #[derive(Clone, Debug, Default, Serialize, Deserialize)]
 pub(super) struct Twins {
     json_heard: bool,
     #[serde(skip)]
-    waiting: Vec<(Fact, Record<'static>)>,
+    waiting: Vec<Waiting>,
+    /// Counts the lines that have had to wait.
+    #[serde(skip)]
+    tickets: u64,
     told: Vec<(Fact, Timestamp, Teller)>,
 }
 
@@ -75,9 +86,9 @@ impl Twins {
         self.json_heard
     }
 
-    /// Whether a line waits for its twin.
-    pub(super) const fn waits(&self) -> bool {
-        !self.waiting.is_empty()
+    /// The tickets of the lines that wait for their twins, in the order in which they came.
+    pub(super) fn waiting(&self) -> impl DoubleEndedIterator<Item = u64> {
+        self.waiting.iter().map(|line| line.ticket)
     }
 
     /// A log line; gives it back if it is to be told now.
@@ -89,7 +100,12 @@ impl Twins {
             return None;
         }
         if self.json_heard && self.waiting.len() < MOST {
-            self.waiting.push((fact, record.into_owned()));
+            self.tickets = self.tickets.wrapping_add(1);
+            self.waiting.push(Waiting {
+                ticket: self.tickets,
+                fact,
+                record: record.into_owned(),
+            });
             return None;
         }
         self.remember(fact, record.at, Teller::Log);
@@ -102,9 +118,9 @@ impl Twins {
         let Some(fact) = of_json(&message.said) else {
             return Twin::Alone;
         };
-        let twin = |(other, record): &(Fact, Record<'_>)| *other == fact && near(record.at, message.at);
+        let twin = |line: &Waiting| line.fact == fact && near(line.record.at, message.at);
         if let Some(index) = self.waiting.iter().position(twin) {
-            return Twin::Line(self.waiting.remove(index).1);
+            return Twin::Line(self.waiting.remove(index).record);
         }
         if self.forget(fact, message.at, Teller::Log) {
             return Twin::Told;
@@ -115,11 +131,11 @@ impl Twins {
 
     /// The lines whose twin did not come by `now`, by the host's clock; all of them without one.
     pub(super) fn overdue(&mut self, now: Option<Timestamp>) -> Vec<Record<'static>> {
-        let due = |(_, record): &mut (Fact, Record<'_>)| now.is_none_or(|now| !near(record.at, now));
+        let due = |line: &mut Waiting| now.is_none_or(|now| !near(line.record.at, now));
         let due: Vec<_> = self.waiting.extract_if(.., due).collect();
-        let tell = |(fact, record): (Fact, Record<'static>)| {
-            self.remember(fact, record.at, Teller::Log);
-            record
+        let tell = |line: Waiting| {
+            self.remember(line.fact, line.record.at, Teller::Log);
+            line.record
         };
         due.into_iter().map(tell).collect()
     }

@@ -40,7 +40,7 @@ const MESSAGES: &str = "messages";
 const TICK: Duration = Duration::from_secs(1);
 /// The same while a line waits for its twin, which is for a second at most.
 const SOON: Duration = Duration::from_millis(100);
-/// Most messages that are stored at once, and that wait for the twin of one of them.
+/// Most messages that are stored at once.
 const MOST_UNSTORED: usize = 64;
 /// How many of the newest messages are known again. Lost with us can be the acknowledgements of what was stored last, and
 /// of what was stored before and is still on its way: some batches.
@@ -50,7 +50,7 @@ const KNOWN: usize = 4 * MOST_UNSTORED;
 #[derive(Serialize)]
 struct Save<'a> {
     client_id: &'a str,
-    known: &'a VecDeque<u64>,
+    known: VecDeque<u64>,
     feed: &'a Feed,
 }
 
@@ -77,14 +77,27 @@ pub(super) struct Keeper {
     clock: Clock,
     /// What is not stored yet.
     out: Vec<Emitted>,
-    /// What is not acknowledged yet.
+    /// What is not acknowledged yet, in the order in which it came.
     receipts: Vec<Receipt>,
+    /// The messages whose lines wait for their twins: neither in the snapshot nor acknowledged, and those behind them are not
+    /// acknowledged either, so that the broker keeps them for a successor.
+    waiting: Vec<Waiting>,
     /// Messages come; otherwise silence says nothing of the host.
     listening: bool,
     /// When they last ceased to come.
     deaf_since: Option<Timestamp>,
     counts: Counts,
     shown: Shown,
+}
+
+/// A message whose line waits for its twin.
+struct Waiting {
+    /// The feed's number for it.
+    ticket: u64,
+    /// A successor must not know it.
+    mark: u64,
+    /// How many receipts are in front of its own.
+    before: usize,
 }
 
 /// What the signal board has.
@@ -133,6 +146,7 @@ impl Keeper {
             },
             out: Vec::new(),
             receipts: Vec::new(),
+            waiting: Vec::new(),
             listening: false,
             deaf_since: None,
             counts: Counts::default(),
@@ -151,9 +165,11 @@ impl Keeper {
     /// forgotten, and an incarnation that was given up stores nothing more.
     pub(super) async fn store(&mut self) -> Result<(), Refused> {
         let events = self.out.iter().filter_map(|fact| self.event(fact)).collect();
+        let waits = |mark: &u64| self.waiting.iter().any(|waiting| waiting.mark == *mark);
+        let known = self.known.iter().copied().filter(|mark| !waits(mark)).collect();
         let save = Save {
             client_id: &self.client_id,
-            known: &self.known,
+            known,
             feed: &self.feed,
         };
         let data = serde_json::to_string(&save).map_err(|error| {
@@ -169,6 +185,9 @@ impl Keeper {
     pub(super) async fn follow(&mut self, mut heard: Receiver<Heard>, broker: &Outgoing) -> Result<(), Refused> {
         // Receipts of a connection that has ended are worth nothing.
         self.receipts.clear();
+        for waiting in &mut self.waiting {
+            waiting.before = 0;
+        }
         loop {
             let pause = if self.feed.is_settled() { TICK } else { SOON };
             match timeout(pause, heard.recv()).await {
@@ -176,17 +195,17 @@ impl Keeper {
                 Ok(None) => break,
                 Err(_) => {}
             }
-            while self.receipts.len() < MOST_UNSTORED
+            let mut taken = 0;
+            while taken < MOST_UNSTORED
                 && let Ok(heard) = heard.try_recv()
             {
                 self.take(heard);
+                taken += 1;
             }
             if self.listening {
                 self.feed.advance(self.clock.now(), &mut self.out);
             }
-            if self.feed.is_settled() || self.receipts.len() >= MOST_UNSTORED {
-                self.keep(broker).await?;
-            }
+            self.keep(broker).await?;
         }
         if std::mem::take(&mut self.listening) {
             self.deaf_since = Some(self.clock.now());
@@ -216,10 +235,21 @@ impl Keeper {
         if retained {
             self.counts.retained += 1;
         } else if let Some(voice) = self.voices.of(&topic) {
-            if self.is_known(&topic, &payload) {
+            let mark = mark(&topic, &payload);
+            if self.is_known(mark) {
                 self.counts.repeated += 1;
+                // Sent again by another connection: it goes on waiting, with its new receipt.
+                let before = self.receipts.len().saturating_sub(1);
+                if let Some(waiting) = self.waiting.iter_mut().find(|waiting| waiting.mark == mark) {
+                    waiting.before = before;
+                }
             } else {
+                let last = self.feed.waiting().next_back();
                 self.feed.hear(self.clock.now(), voice, &payload, &mut self.out);
+                if let Some(ticket) = self.feed.waiting().next_back().filter(|ticket| last < Some(*ticket)) {
+                    let before = self.receipts.len().saturating_sub(1);
+                    self.waiting.push(Waiting { ticket, mark, before });
+                }
             }
         } else {
             self.counts.unknown_topic += 1;
@@ -227,8 +257,7 @@ impl Keeper {
     }
 
     /// Whether this message came before; it is known from now on.
-    fn is_known(&mut self, topic: &str, payload: &[u8]) -> bool {
-        let mark = mark(topic, payload);
+    fn is_known(&mut self, mark: u64) -> bool {
         if self.known.contains(&mark) {
             return true;
         }
@@ -239,14 +268,21 @@ impl Keeper {
         false
     }
 
-    /// Stores what there is to store, then acknowledges.
+    /// Stores what there is to store, then acknowledges. A broker sends only so much before it waits for that.
     async fn keep(&mut self, broker: &Outgoing) -> Result<(), Refused> {
-        self.feed.settle(&mut self.out);
+        let feed = &self.feed;
+        self.waiting
+            .retain(|waiting| feed.waiting().any(|ticket| ticket == waiting.ticket));
         if self.feed.take_unsaved() || !self.out.is_empty() {
             self.store().await?;
         }
-        for receipt in self.receipts.drain(..) {
+        let kept = self.waiting.iter().map(|waiting| waiting.before).min();
+        let kept = kept.unwrap_or(self.receipts.len());
+        for receipt in self.receipts.drain(..kept) {
             broker.acknowledge(&receipt);
+        }
+        for waiting in &mut self.waiting {
+            waiting.before = waiting.before.saturating_sub(kept);
         }
         self.show();
         Ok(())
