@@ -29,3 +29,27 @@ if [ "$(printf '%s\n' "$wanted" "${found:-0}" | sort -V | head -n1)" != "$wanted
     echo "Debian's own package is too old: install Rust as https://rustup.rs says, then run this again." >&2
     exit 1
 fi
+
+# The page is built by Node.js, as old as Debian 13 has it. Only scripts that build or test the page ask for it.
+needs_node() {
+    if ! command -v npm >/dev/null && command -v apt-get >/dev/null; then
+        echo "Installing Node.js ..."
+        as_root apt-get update -q
+        as_root apt-get install -q -y --no-install-recommends nodejs npm
+    fi
+    local wanted=20.19 found
+    found="$(node --version 2>/dev/null | tr -d v || true)"
+    if [ "$(printf '%s\n' "$wanted" "${found:-0}" | sort -V | head -n1)" != "$wanted" ]; then
+        echo "The page needs Node.js $wanted or newer; here is ${found:-none}." >&2
+        exit 1
+    fi
+}
+
+# The page is tested in a real browser.
+needs_chromium() {
+    if [ -z "${CHROMIUM:-}" ] && ! command -v chromium >/dev/null && command -v apt-get >/dev/null; then
+        echo "Installing Chromium ..."
+        as_root apt-get update -q
+        as_root apt-get install -q -y --no-install-recommends chromium
+    fi
+}

@@ -1,0 +1,30 @@
+// Line drawings on a grid of 24, drawn for this page. A few strokes each.
+export const ICONS = {
+  overview: "M4 18a8.5 8.5 0 1 1 16 0M12 14l4.5-4.5M12 14.2v-.4",
+  repeater: "M8 4.5a7.5 7.5 0 0 0 0 9M16 4.5a7.5 7.5 0 0 1 0 9M12 9v.2M12 12l-4 8M12 12l4 8M9.5 17h5",
+  actors: "M9 4h6v5H9zM3 15h6v5H3zM15 15h6v5h-6zM12 9v3M6 15v-3h12v3",
+  journal: "M5 4h14v16H5zM9 8.5h6M9 12h6M9 15.5h3.5",
+  access: "M8.5 15.5m-4.5 0a4.5 4.5 0 1 0 9 0a4.5 4.5 0 1 0-9 0M11.7 12.3L20 4M16 8l3 3",
+  good: "M12 12m-9 0a9 9 0 1 0 18 0a9 9 0 1 0-18 0M8 12.3l2.8 2.8L16 9.5",
+  attention: "M12 3.5L22 20.5H2zM12 10v4.5M12 17.4v.2",
+  bad: "M8 3h8l5 5v8l-5 5H8l-5-5V8zM9 9l6 6M15 9l-6 6",
+  off: "M12 12m-9 0a9 9 0 1 0 18 0a9 9 0 1 0-18 0M8 12h8",
+  unknown: "M12 12m-9 0a9 9 0 1 0 18 0a9 9 0 1 0-18 0M9.5 9.5a2.5 2.5 0 1 1 3.5 2.3c-.7.4-1 .8-1 1.7M12 16.4v.2",
+  restart: "M19.5 12a7.5 7.5 0 1 1-2.6-5.7M20 3v4.5h-4.5",
+  hold: "M9 5v14M15 5v14",
+  start: "M7 4.5v15l12-7.5z",
+  close: "M6 6l12 12M18 6L6 18",
+  next: "M9 5l7 7-7 7",
+  back: "M15 5l-7 7 7 7",
+  down: "M5 9l7 7 7-7",
+  download: "M12 4v11M7 10.5l5 5 5-5M4.5 20h15",
+  table: "M4 5h16v14H4zM4 10h16M4 14.5h16M10 10v9",
+  chart: "M4 4v16h16M8 15l3.5-4 3 2.5L20 7",
+  person: "M12 8m-4 0a4 4 0 1 0 8 0a4 4 0 1 0-8 0M4.5 20.5a7.5 7.5 0 0 1 15 0",
+  link: "M10 14a4 4 0 0 0 5.7 0l3-3a4 4 0 0 0-5.7-5.7l-1 1M14 10a4 4 0 0 0-5.7 0l-3 3a4 4 0 0 0 5.7 5.7l1-1",
+  theme: "M12 12m-8.5 0a8.5 8.5 0 1 0 17 0a8.5 8.5 0 1 0-17 0M12 3.5v17M12 8h7.5M12 12h8.5M12 16h7.5",
+  search: "M10.5 10.5m-6.5 0a6.5 6.5 0 1 0 13 0a6.5 6.5 0 1 0-13 0M15.5 15.5L21 21",
+  add: "M12 5v14M5 12h14",
+} as const;
+
+export type IconName = keyof typeof ICONS;

@@ -1,0 +1,168 @@
+// The field's words for what the service calls by short names, and a sentence for each kind of event.
+import type { Data, Event, HostMode, Mode, Qso } from "../api/types";
+import { NBSP, capital, figure } from "./format";
+
+export const MODES: Record<HostMode, string> = {
+  dstar: "D-Star",
+  dmr: "DMR",
+  ysf: "Fusion",
+  p25: "P25",
+  nxdn: "NXDN",
+  m17: "M17",
+  pocsag: "POCSAG",
+  fm: "FM",
+  ax25: "AX.25",
+  idle: "Idle",
+  lockout: "Locked out",
+  error: "Host error",
+  cw: "Callsign",
+  unknown: "Not known",
+};
+export const RADIO_MODES: readonly Mode[] = ["dstar", "dmr", "ysf", "p25", "nxdn", "m17", "pocsag", "fm", "ax25"];
+
+/** How a call ended, where that is worth a word. */
+export const ENDS: Record<Qso["end_reason"], string> = {
+  end: "",
+  lost: "signal lost",
+  watchdog: "network silent",
+  timeout: "timed out",
+  replaced: "replaced",
+  host_restart: "host restarted",
+  open: "still open",
+};
+
+export const LINKS: Record<string, string> = {
+  dstar: "D-Star reflector",
+  dmr: "DMR network",
+  ysf: "Fusion room",
+  m17: "M17 reflector",
+  reflector: "P25 or NXDN reflector",
+};
+
+type Called = Pick<Qso, "mode" | "slot" | "destination" | "destination_kind" | "callsign" | "callsign_suffix" | "source">;
+
+export const caller = (call: Pick<Called, "callsign">): string => call.callsign ?? "Unknown caller";
+export const modeOf = (call: Pick<Called, "mode" | "slot">): string =>
+  call.slot ? `${MODES[call.mode]}${NBSP}${call.slot}` : MODES[call.mode];
+export const sourceOf = (source: Qso["source"]): string => (source === "rf" ? "radio" : "network");
+
+export function destination(call: Pick<Called, "mode" | "destination" | "destination_kind">): string {
+  if (!call.destination) return "–";
+  const group = call.mode === "dmr" && call.destination_kind === "group";
+  return group ? `TG${NBSP}${call.destination}` : call.destination;
+}
+
+/** What a state of an actor means, and how good that is. */
+export const ACTOR_STATES: Record<string, { word: string; tone: Tone }> = {
+  waiting: { word: "waiting", tone: "off" },
+  starting: { word: "starting", tone: "attention" },
+  running: { word: "running", tone: "good" },
+  stopping: { word: "stopping", tone: "attention" },
+  backing_off: { word: "restarting soon", tone: "bad" },
+  down: { word: "down", tone: "off" },
+  held: { word: "held", tone: "attention" },
+  ended: { word: "ended", tone: "off" },
+  disabled: { word: "not used", tone: "off" },
+  suspended: { word: "suspended", tone: "bad" },
+};
+
+/** How good something is. Each tone has its colour, its icon and its word; never the colour alone. */
+export type Tone = "good" | "attention" | "bad" | "off";
+
+export const HEALTH: Record<string, Tone> = { well: "good", degraded: "attention", down: "bad" };
+
+/** Where the page shows what a cause of bad health is about. */
+export function causeHref(subject: string): string {
+  if (["host", "modem", "log", "log_level"].includes(subject)) return "/repeater";
+  if (subject === "journal") return "/journal";
+  return subject === "station" ? "/actors" : `/actors/${subject}`;
+}
+
+const text = (data: Data, key: string): string => (typeof data[key] === "string" ? (data[key] as string) : "");
+const number = (data: Data, key: string): number | null => (typeof data[key] === "number" ? (data[key] as number) : null);
+
+/** An actor's path; the root has none. */
+export const actorName = (path: string): string => path || "root";
+
+type Teller = (data: Data) => string;
+
+const call = (verb: string): Teller => (data) => {
+  const qso = data as unknown as Qso;
+  const to = qso.destination ? ` ${destination(qso)}` : "";
+  const length = qso.duration_s ? `, ${figure(qso.duration_s, 1)}${NBSP}s` : "";
+  return `${caller(qso)} ${verb}${to} in ${modeOf(qso)}${length}`;
+};
+
+const TELLERS: Record<string, Teller> = {
+  qso_started: call("calls"),
+  qso_updated: call("calls"),
+  qso_ended: call("called"),
+  mode_changed: (data) => `Mode ${MODES[text(data, "mode") as HostMode] ?? text(data, "mode")}`,
+  access_denied: (data) => `${text(data, "callsign") || "Somebody"} refused: ${text(data, "reason").replaceAll("_", " ")}`,
+  link_changed: (data) => {
+    const link = LINKS[text(data, "link")] ?? text(data, "link");
+    return `${link} ${text(data, "state")}${text(data, "target") ? `: ${text(data, "target")}` : ""}`;
+  },
+  host_changed: (data) => `Host program ${text(data, "state")}${text(data, "version") ? `, version ${text(data, "version")}` : ""}`,
+  host_configured: (data) => `Host ${text(data, "callsign")} told its configuration`,
+  modem_changed: (data) => `Modem ${text(data, "state")}${text(data, "description") ? `: ${text(data, "description")}` : ""}`,
+  fault: (data) => `Host ${text(data, "severity")}: ${text(data, "text")}${(number(data, "count") ?? 1) > 1 ? ` (${number(data, "count")} times)` : ""}`,
+  signalling: (data) => `${text(data, "callsign")} signalled ${text(data, "signal")}`,
+  position: (data) => `${text(data, "callsign") || "A radio"} sent its position`,
+  page: (data) => `Page to ${number(data, "ric") ?? "–"}`,
+  pages_sent: (data) => `${number(data, "messages") ?? 0} pages sent`,
+  packet: (data) => `${text(data, "from")} to ${text(data, "to")}: ${text(data, "text")}`,
+  remote_command: (data) => `Remote command ${text(data, "command")} ${data["accepted"] ? "accepted" : "not understood"}`,
+  calls_hidden: (data) => (data["hidden"] ? "The host's log level hides its calls" : "Calls can be seen again"),
+  station_started: (data) => `Station started, version ${text(data, "version")}`,
+  station_stopping: () => "Station stops in order",
+  health_changed: (data) => {
+    const causes = (data["causes"] as { subject: string; reason: string }[] | undefined) ?? [];
+    const why = causes[0] ? `: ${causes[0].subject} ${causes[0].reason}` : "";
+    return `Health ${text(data, "health")}${why}`;
+  },
+  child_up: (data) => `${actorName(text(data, "path"))} is up${(number(data, "incarnation") ?? 1) > 1 ? ` again, incarnation ${number(data, "incarnation")}` : ""}`,
+  child_exited: (data) => `${actorName(text(data, "path"))} ${exitWords(data)}`,
+  changes_missed: (data) => `${number(data, "count") ?? 0} changes of the tree were missed`,
+  operator_request: (data) => `${text(data, "who")} asked to ${text(data, "request")} ${text(data, "path")}`,
+  journal_trimmed: () => "Old events deleted, as configured",
+};
+
+/** Why an actor ended: reason, message, place. */
+export function exitWords(exit: Data): string {
+  const message = text(exit, "message");
+  const reason = text(exit, "reason").replaceAll("_", " ");
+  return `${reason === "shutdown" ? "stopped" : reason}${message ? `: ${message}` : ""}`;
+}
+
+/** The event in one line. A kind that nobody has words for yet is told by its name. */
+export function summary(event: Event): string {
+  const { data } = event;
+  if (event.type.startsWith("command_")) {
+    const done = event.type.slice("command_".length).replaceAll("_", " ");
+    return `${text(data, "verb")} ${text(data, "target")}: ${done}${text(data, "requested_by") ? `, asked by ${text(data, "requested_by")}` : ""}`;
+  }
+  const teller = TELLERS[event.type];
+  return teller ? teller(data) : capital(event.type.replaceAll("_", " "));
+}
+
+/** How much an event is a matter for a person. */
+export function toneOf(event: Event): Tone | null {
+  switch (event.type) {
+    case "child_exited":
+      return ["shutdown", "normal"].includes(text(event.data, "reason")) ? "attention" : "bad";
+    case "health_changed":
+      return HEALTH[text(event.data, "health")] ?? null;
+    case "fault":
+    case "access_denied":
+    case "changes_missed":
+    case "calls_hidden":
+      return "attention";
+    case "command_failed":
+    case "command_unknown":
+      return "bad";
+    default:
+      return null;
+  }
+}
+
