@@ -4,9 +4,10 @@
 
 mod cli;
 mod config;
+mod effects;
 mod health;
-mod operator;
 mod recorder;
+mod secret;
 mod station;
 mod systemd;
 mod web;

@@ -230,7 +230,7 @@ async fn watch_health(station: Shared, changed: mpsc::Sender<Line>) {
     let mut tick = tokio::time::interval(LOOK_EVERY);
     loop {
         tick.tick().await;
-        let health = station.health.look(supervision, &station.journal);
+        let health = station.health.look(supervision, &station.journal, &station.gate);
         if shown.as_ref() == Some(&health) {
             continue;
         }

@@ -3,6 +3,7 @@
 //! ```text
 //! root (one_for_one)
 //! ├─ journal       everything else waits for it
+//! ├─ gate          every effect on the outside world
 //! ├─ simulator     demo only: the host that writes the log
 //! ├─ repeater      (rest_for_one) state-machine, parser, log-tail: consumers first
 //! ├─ recorder      the tree's own diary
@@ -10,7 +11,7 @@
 //! ```
 //!
 //! A child that fails too often escalates: the root gives up and the process manager starts the service afresh. Those
-//! without which the station does its work (diary, simulator) are suspended instead.
+//! without which the station does its work (gate, diary, simulator) are suspended instead.
 //! Actors meet through the journal and through `ChildRef`s that are handed over here, never by looking each other up.
 
 use std::fmt;
@@ -21,6 +22,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use anyhow::Context;
+use gate::{Gate, Seal};
 use journal::Journal;
 use kernel::{Child, ChildSpec, ExitReason, Health, OnExhausted, Outcome, Supervision, SupervisorSpec};
 use model::Timestamp;
@@ -29,7 +31,7 @@ use tokio::sync::SetOnce;
 
 use crate::config::Config;
 use crate::health::HealthLog;
-use crate::{recorder, web};
+use crate::{effects, recorder, secret, web};
 
 /// What the demo adds.
 pub(crate) struct Demo {
@@ -45,6 +47,9 @@ pub(crate) struct Shared {
     /// Whether the calls are invented.
     pub(crate) demo: bool,
     pub(crate) journal: Journal,
+    pub(crate) gate: Gate,
+    /// What the station seals with.
+    pub(crate) seal: Seal,
     /// Set once the tree is launched, which is a moment after its first children start.
     pub(crate) supervision: Arc<SetOnce<Supervision>>,
     pub(crate) health: HealthLog,
@@ -68,18 +73,28 @@ pub(crate) fn launch(config: &Config, demo: Option<Demo>) -> anyhow::Result<Stat
         .with_context(|| format!("cannot listen on {} (web.bind, web.port)", config.web.address()))?;
     let address = listener.local_addr()?;
     let claim = claim(&config.journal.path)?;
-    let (journal, journal_child) = Journal::open(&config.journal, repeater::projections()).with_context(|| {
+    let key = secret::beside(&config.journal.path);
+    let secret = secret::load_or_create(&key).with_context(|| format!("no secret in {}", key.display()))?;
+    let seal = Seal::new(secret.bytes());
+    let mut projections = repeater::projections();
+    projections.extend(gate::projections(&seal));
+    let (journal, journal_child) = Journal::open(&config.journal, projections).with_context(|| {
         format!(
             "cannot open the journal {} (journal.path)",
             config.journal.path.display()
         )
     })?;
+    let supervision = Arc::new(SetOnce::new());
+    let effects = effects::all(&supervision)?;
+    let (gate, gate_child) = Gate::new(&config.gate, &journal, &seal, effects)?;
 
     let shared = Shared {
         name: config.station.name.as_str().into(),
         demo: demo.is_some(),
         journal: journal.clone(),
-        supervision: Arc::new(SetOnce::new()),
+        gate,
+        seal,
+        supervision,
         health: HealthLog::new(Timestamp::now()),
     };
 
@@ -90,6 +105,7 @@ pub(crate) fn launch(config: &Config, demo: Option<Demo>) -> anyhow::Result<Stat
 
     let root = SupervisorSpec::new("root")
         .child(journal_child)
+        .child(gate_child.on_exhausted(OnExhausted::Suspend))
         .children(simulator.map(Child::from))
         .child(repeater)
         .child(recorder)

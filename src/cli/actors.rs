@@ -3,22 +3,18 @@
 use std::fmt::Write as _;
 use std::io::{self, Write};
 
-use anyhow::{Context, bail};
 use clap::Subcommand;
 use serde_json::Value;
 
-use crate::operator::Verb;
-
-/// How long an answer may take: longer than the service's own limit, so that its reason is shown rather than ours.
-const ANSWER_LIMIT: std::time::Duration = std::time::Duration::from_secs(60);
+use super::client::{Station, word};
+use crate::effects::Request;
 
 #[derive(Debug, clap::Args)]
 pub(super) struct Arguments {
     #[command(subcommand)]
     action: Option<Action>,
-    /// Where the station is
-    #[arg(long, global = true, default_value = "http://localhost:8080")]
-    url: String,
+    #[command(flatten)]
+    station: Station,
 }
 
 #[derive(Debug, Subcommand)]
@@ -43,51 +39,24 @@ struct Target {
 }
 
 pub(super) fn actors(arguments: &Arguments) -> anyhow::Result<()> {
+    let station = &arguments.station;
     let text = match &arguments.action {
-        None | Some(Action::List) => tree(&get(&arguments.url)?),
-        Some(Action::Restart(target)) => post(&arguments.url, Verb::Restart, target)?,
-        Some(Action::Stop(target)) => post(&arguments.url, Verb::Stop, target)?,
-        Some(Action::Start(target)) => post(&arguments.url, Verb::Start, target)?,
+        None | Some(Action::List) => tree(&station.get("/api/v1/actors")?),
+        Some(Action::Restart(target)) => post(station, Request::Restart, target)?,
+        Some(Action::Stop(target)) => post(station, Request::Stop, target)?,
+        Some(Action::Start(target)) => post(station, Request::Start, target)?,
     };
     Ok(io::stdout().lock().write_all(text.as_bytes())?)
 }
 
-fn get(url: &str) -> anyhow::Result<Value> {
-    let at = format!("{}/api/v1/actors", url.trim_end_matches('/'));
-    let answer = agent()
-        .get(&at)
-        .call()
-        .with_context(|| format!("no station answers at {at}"))?;
-    read(answer)
-}
-
-fn post(url: &str, verb: Verb, target: &Target) -> anyhow::Result<String> {
-    let at = format!("{}/api/v1/actors/{}/{verb}", url.trim_end_matches('/'), target.path);
+fn post(station: &Station, request: Request, target: &Target) -> anyhow::Result<String> {
     let why = serde_json::json!({ "why": target.why, "who": "command line" });
-    let answer = agent()
-        .post(&at)
-        .send_json(why)
-        .with_context(|| format!("no station answers at {at}"))?;
-    let done = read(answer)?;
-    Ok(format!("{}: {}\n", word(&done, "path"), word(&done, "outcome")))
-}
-
-fn agent() -> ureq::Agent {
-    let config = ureq::Agent::config_builder()
-        .http_status_as_error(false)
-        .timeout_global(Some(ANSWER_LIMIT))
-        .build();
-    config.into()
-}
-
-/// The body, or the problem document as an error.
-fn read(mut answer: ureq::http::Response<ureq::Body>) -> anyhow::Result<Value> {
-    let status = answer.status();
-    let body: Value = answer.body_mut().read_json().context("the answer is no JSON")?;
-    if !status.is_success() {
-        bail!("{}: {}", word(&body, "title"), word(&body, "detail"));
-    }
-    Ok(body)
+    let done = station.post(&format!("/api/v1/actors/{}/{request}", target.path), &why)?;
+    let outcome = word(&done, "outcome");
+    Ok(match done.get("id").filter(|_| outcome.is_empty()) {
+        Some(id) => format!("{}: command {id} is {}\n", target.path, word(&done, "state")),
+        None => format!("{}: {outcome}\n", word(&done, "path")),
+    })
 }
 
 /// The tree as lines: names on the left, drawn as a tree; what they are doing in columns.
@@ -144,10 +113,6 @@ fn uptime(ms: u64) -> String {
         3600..86_400 => format!("{} h", seconds / 3600),
         _ => format!("{} days", seconds / 86_400),
     }
-}
-
-fn word<'a>(node: &'a Value, key: &str) -> &'a str {
-    node.get(key).and_then(Value::as_str).unwrap_or_default()
 }
 
 #[cfg(test)]

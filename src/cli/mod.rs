@@ -1,8 +1,11 @@
 //! The command line. Exit codes: 0 done, 1 failed, 2 bad configuration or usage, 3 the station gave up.
 
 mod actors;
+mod audit;
 mod backup;
 mod check_config;
+mod client;
+mod command;
 mod logging;
 mod replay;
 mod run;
@@ -46,6 +49,10 @@ enum Command {
     CheckConfig(ConfigFile),
     /// Look at the actors of a running station, restart, stop and start them.
     Actors(actors::Arguments),
+    /// Ask a running station for a command, and say something to those of others.
+    Command(command::Arguments),
+    /// Check that nobody has changed who did what.
+    Audit(audit::Arguments),
     /// Copy the journal, also while the station runs. To restore: stop the station and put the copy in its place.
     Backup(backup::Arguments),
 }
@@ -69,6 +76,11 @@ pub(crate) fn main() -> ExitCode {
         Command::CheckConfig(file) => return check_config::check_config(file.config.as_deref()),
         Command::Replay(arguments) => replay::replay(&arguments),
         Command::Actors(arguments) => actors::actors(&arguments),
+        Command::Command(arguments) => command::command(&arguments),
+        Command::Audit(arguments) => match config::load(arguments.file.config.as_deref()) {
+            Ok(config) => audit::audit(&config, &arguments),
+            Err(problems) => return refuse(&problems),
+        },
         Command::Backup(arguments) => match config::load(arguments.file.config.as_deref()) {
             Ok(config) => backup::backup(&config, &arguments),
             Err(problems) => return refuse(&problems),

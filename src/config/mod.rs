@@ -10,6 +10,7 @@ mod sections;
 use std::fs;
 use std::path::{Path, PathBuf};
 
+use gate::GateConfig;
 use journal::JournalConfig;
 use repeater::RepeaterConfig;
 use serde::{Deserialize, Serialize};
@@ -30,6 +31,7 @@ pub(crate) const ENV_PREFIX: &str = "STATIOND";
 pub(crate) struct Config {
     pub(crate) station: StationConfig,
     pub(crate) journal: JournalConfig,
+    pub(crate) gate: GateConfig,
     pub(crate) repeater: RepeaterConfig,
     pub(crate) web: WebConfig,
     pub(crate) log: LogConfig,
@@ -40,6 +42,7 @@ impl Checked for Config {
         let sections = [
             ("station", self.station.problems()),
             ("journal", self.journal.problems()),
+            ("gate", self.gate.problems()),
             ("repeater", self.repeater.problems()),
             ("web", self.web.problems()),
             ("log", self.log.problems()),

@@ -5,7 +5,9 @@
 //! Fails when: the server ends by itself. Bad requests are answered ([`problem`]), slow readers are cut off by the kernel.
 
 mod actors;
+mod audit;
 mod auth;
+mod commands;
 mod compat;
 mod events;
 mod export;
@@ -195,7 +197,8 @@ fn routes(config: &mut ServiceConfig) {
     config
         .app_data(problem::query_config())
         .app_data(problem::path_config())
-        .app_data(problem::body_config());
+        .app_data(problem::body_config())
+        .app_data(problem::json_config());
     for section in [
         page::routes,
         health::routes,
@@ -205,6 +208,8 @@ fn routes(config: &mut ServiceConfig) {
         events::routes,
         signals::routes,
         actors::routes,
+        commands::routes,
+        audit::routes,
         ws::routes,
         sse::routes,
         compat::mmdvm::routes,

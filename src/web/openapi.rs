@@ -7,7 +7,7 @@ use utoipa::OpenApi;
 use utoipa_swagger_ui::SwaggerUi;
 
 use super::compat::mmdvm;
-use super::{actors, events, export, feed, health, repeater, signals, sse, statistics, ws};
+use super::{actors, audit, commands, events, export, feed, health, repeater, signals, sse, statistics, ws};
 
 /// The API, described.
 #[derive(OpenApi)]
@@ -34,6 +34,12 @@ use super::{actors, events, export, feed, health, repeater, signals, sse, statis
         signals::list_signals,
         actors::get_tree,
         actors::post_request,
+        commands::list_commands,
+        commands::post_command,
+        commands::get_command,
+        commands::post_word,
+        audit::list_audit,
+        audit::verify_audit,
         ws::open,
         sse::open,
         mmdvm::get_status,
@@ -42,12 +48,14 @@ use super::{actors, events, export, feed, health, repeater, signals, sse, statis
         mmdvm::get_health,
         mmdvm::open,
     ),
-    components(schemas(feed::Subscribe, feed::Frame)),
+    components(schemas(feed::Subscribe, feed::Frame, commands::DryRun)),
     tags(
         (name = "repeater", description = "Calls, modes and links of the repeater"),
         (name = "events", description = "The journal"),
         (name = "live", description = "What happens, as it happens"),
         (name = "actors", description = "The supervisor tree"),
+        (name = "commands", description = "What somebody wants done, and what others say to it"),
+        (name = "audit", description = "Who did what"),
         (name = "health", description = "Is the station well?"),
         (name = "compatibility", description = "For clients of the MMDVM log watcher that this service replaces, in its words"),
     )
@@ -95,7 +103,7 @@ mod tests {
             let name = reference.split('"').next().unwrap();
             assert!(schemas.contains_key(name), "{name} is referred to and missing");
         }
-        assert_eq!(description["paths"].as_object().unwrap().len(), 22);
+        assert_eq!(description["paths"].as_object().unwrap().len(), 27);
     }
 
     #[test]

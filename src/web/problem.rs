@@ -7,11 +7,13 @@ use std::fmt;
 
 use actix_web::body::{BoxBody, EitherBody, MessageBody};
 use actix_web::dev::{ServiceRequest, ServiceResponse};
+use actix_web::error::JsonPayloadError;
 use actix_web::http::StatusCode;
 use actix_web::http::header::{CONTENT_TYPE, HeaderName, RETRY_AFTER};
 use actix_web::middleware::Next;
-use actix_web::web::{PathConfig, PayloadConfig, QueryConfig};
+use actix_web::web::{JsonConfig, PathConfig, PayloadConfig, QueryConfig};
 use actix_web::{Error, HttpResponse, ResponseError};
+use model::Role;
 use serde::Serialize;
 use utoipa::ToSchema;
 
@@ -37,6 +39,7 @@ pub(crate) enum Kind {
     BadMessage,
     ForeignHost,
     ForeignOrigin,
+    Forbidden,
     NotFound,
     MethodNotAllowed,
     Conflict,
@@ -66,6 +69,7 @@ impl Kind {
                 StatusCode::MISDIRECTED_REQUEST,
             ),
             Kind::ForeignOrigin => ("foreign-origin", "Another site may not do this", StatusCode::FORBIDDEN),
+            Kind::Forbidden => ("forbidden", "This is not yours to do", StatusCode::FORBIDDEN),
             Kind::NotFound => ("not-found", "There is no such thing", StatusCode::NOT_FOUND),
             Kind::MethodNotAllowed => (
                 "method-not-allowed",
@@ -121,6 +125,9 @@ pub(crate) struct Problem {
     status: u16,
     /// What it was this time.
     detail: String,
+    /// The least role that is enough, where another one was there.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    needed: Option<Role>,
     #[serde(skip)]
     kind: Kind,
 }
@@ -133,7 +140,16 @@ impl Problem {
             title,
             status: status.as_u16(),
             detail: detail.into(),
+            needed: None,
             kind,
+        }
+    }
+
+    /// Somebody whose role does not go so far.
+    pub(crate) fn forbidden(needed: Role) -> Problem {
+        Problem {
+            needed: Some(needed),
+            ..Problem::new(Kind::Forbidden, format!("this needs the role {needed}"))
         }
     }
 
@@ -194,6 +210,21 @@ pub(crate) fn path_config() -> PathConfig {
 /// The limit of bodies; those above it become 413.
 pub(crate) fn body_config() -> PayloadConfig {
     PayloadConfig::new(MAX_BODY_BYTES)
+}
+
+/// Refusals and the limit of bodies that are JSON.
+pub(crate) fn json_config() -> JsonConfig {
+    JsonConfig::default()
+        .limit(MAX_BODY_BYTES)
+        .error_handler(|error, _| Problem::new(json_kind(&error), error.to_string()).into())
+}
+
+fn json_kind(error: &JsonPayloadError) -> Kind {
+    if error.status_code() == StatusCode::PAYLOAD_TOO_LARGE {
+        Kind::TooLarge
+    } else {
+        Kind::BadBody
+    }
 }
 
 /// Middleware: gives every error answer that is no problem document yet the body of one.

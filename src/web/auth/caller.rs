@@ -21,6 +21,14 @@ pub(crate) struct Caller {
     pub(crate) address: Option<IpAddr>,
 }
 
+impl Caller {
+    /// Lets through who has at least this role.
+    pub(crate) fn needs(&self, role: Role) -> Result<(), Problem> {
+        let enough = self.identity.role.covers(role);
+        enough.then_some(()).ok_or_else(|| Problem::forbidden(role))
+    }
+}
+
 impl FromRequest for Caller {
     type Error = Problem;
     type Future = Ready<Result<Caller, Problem>>;

@@ -140,7 +140,7 @@ pub(crate) async fn list_qsos(api: Data<Api>, asked: Query<QsosQuery>) -> Result
 pub(crate) async fn get_health(api: Data<Api>) -> Result<HttpResponse, Problem> {
     let supervision = api.supervision()?;
     let journal = &api.station.journal;
-    let health = api.station.health.look(supervision, journal);
+    let health = api.station.health.look(supervision, journal, &api.station.gate);
     let heard_at = repeater::current_state(journal).and_then(|state| state.heard_at);
     let mut response = match health.health {
         Word::Well | Word::Degraded => HttpResponse::Ok(),
