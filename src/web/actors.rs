@@ -87,8 +87,9 @@ pub(crate) async fn post_request(
         origin: commands::origin(&caller, reason.who.as_deref()),
         ..Order::default()
     };
-    let submitted = api.station.gate.submit(order, &caller.identity).await;
-    let command = commands::settled(submitted.map_err(commands::problem)?).await;
+    let gate = &api.station.gate;
+    let submitted = gate.submit(order, &caller.identity).await;
+    let command = commands::settled(gate, submitted.map_err(commands::problem)?).await;
     outcome(request, command)
 }
 

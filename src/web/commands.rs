@@ -149,7 +149,7 @@ pub(crate) async fn post_command(
         .submit(order, &caller.identity)
         .await
         .map_err(problem)?;
-    Ok(answer(&settled(submitted).await))
+    Ok(answer(&settled(&api.station.gate, submitted).await))
 }
 
 /// Says something to a command.
@@ -180,7 +180,7 @@ pub(crate) async fn post_word(
         Say::Override => gate.decide(id, Act::Override, by, &reason).await,
         Say::Rollback => gate.roll_back(id, by, &reason).await,
     };
-    Ok(answer(&settled(said.map_err(problem)?).await))
+    Ok(answer(&settled(gate, said.map_err(problem)?).await))
 }
 
 /// Commands, the newest first.
@@ -218,13 +218,13 @@ pub(crate) async fn get_command(api: Data<Api>, _caller: Caller, id: Path<u64>) 
 }
 
 /// The command at its end, if that can be waited for: this very server cannot wait for its own.
-pub(super) async fn settled(submitted: Submitted) -> Command {
+pub(super) async fn settled(gate: &Gate, submitted: Submitted) -> Command {
     let limit = if submitted.command.target == effects::SELF {
         Duration::ZERO
     } else {
         END_LIMIT
     };
-    Gate::ended(submitted, limit).await
+    gate.ended(submitted, limit).await
 }
 
 /// The answer that shows a command.

@@ -48,7 +48,7 @@ use super::{actors, audit, commands, events, export, feed, health, repeater, sig
         mmdvm::get_health,
         mmdvm::open,
     ),
-    components(schemas(feed::Subscribe, feed::Frame, commands::DryRun)),
+    components(schemas(feed::Subscribe, feed::Frame, commands::DryRun, commands::Say)),
     tags(
         (name = "repeater", description = "Calls, modes and links of the repeater"),
         (name = "events", description = "The journal"),

@@ -17,6 +17,10 @@ mod demo;
 #[cfg(test)]
 mod follow;
 #[cfg(test)]
+mod gate;
+#[cfg(all(test, feature = "chaos"))]
+mod gate_kill;
+#[cfg(test)]
 mod harness;
 #[cfg(test)]
 mod kill9;

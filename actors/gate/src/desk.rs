@@ -6,7 +6,7 @@
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use journal::Journal;
+use journal::{Journal, JournalError};
 use model::{Command, CommandId, CommandState, Identity, Needs, Role, Tier, Timestamp};
 use ring::rand::{SecureRandom, SystemRandom};
 use tokio::sync::{Mutex, MutexGuard, Notify, oneshot, watch};
@@ -84,6 +84,15 @@ pub(crate) struct Desk {
     status: watch::Sender<GateStatus>,
 }
 
+/// There may be two who drive, for a while; only the last who looked is woken by what runs. When one goes, the other looks.
+struct Handover<'a>(&'a Notify);
+
+impl Drop for Handover<'_> {
+    fn drop(&mut self) {
+        self.0.notify_one();
+    }
+}
+
 type Capable<'a> = (Verb, &'a Arc<dyn Effect>);
 
 impl Desk {
@@ -110,14 +119,32 @@ impl Desk {
         self.status.borrow().clone()
     }
 
-    /// Goes on from the checkpoint. *Blocking.* `false`: the incarnation before this one has not let go yet.
-    pub(crate) fn resume(&self) -> Result<bool, journal::JournalError> {
+    /// Goes on from the checkpoint. *Blocking.* `false`: somebody is in the middle of a step.
+    pub(crate) fn try_resume(&self) -> Result<bool, JournalError> {
         let Ok(mut ledger) = self.ledger.try_lock() else {
             return Ok(false);
         };
         ledger.resume(&self.running)?;
         self.show(&ledger);
         Ok(true)
+    }
+
+    /// The same, once the step is over. *Blocking* for the few rows that are open.
+    pub(crate) async fn resume(&self) -> Result<(), JournalError> {
+        let mut ledger = self.ledger.lock().await;
+        ledger.resume(&self.running)?;
+        self.show(&ledger);
+        Ok(())
+    }
+
+    /// All that changes, once it is known how it stood before.
+    async fn ledger(&self) -> Result<MutexGuard<'_, Ledger>, GateError> {
+        let ledger = self.ledger.lock().await;
+        if ledger.is_known() {
+            Ok(ledger)
+        } else {
+            Err(GateError::Unavailable)
+        }
     }
 
     /// Whether a command repairs the station and may run at once, so that it must not wait for the gate or the journal.
@@ -167,7 +194,7 @@ impl Desk {
         order.not_after = Some(at.plus(lifetime));
         let repairs = verb.repairs && ruling.tier == Tier::Free;
 
-        let mut ledger = self.ledger.lock().await;
+        let mut ledger = self.ledger().await?;
         let original = self.original(&ledger, &order).await?;
         let mut book = ledger.book.clone();
         let id = book.number(by.person())?;
@@ -238,7 +265,7 @@ impl Desk {
         if act == Act::Override && !self.config.emergency_override {
             return Err(Refusal::OverrideOff.into());
         }
-        let mut ledger = self.ledger.lock().await;
+        let mut ledger = self.ledger().await?;
         let Some(open) = ledger.book.get(id) else {
             drop(ledger);
             let state = self.stored(id).await?.state;
@@ -377,6 +404,7 @@ impl Desk {
     /// Carries on for as long as it is polled: ends what ended, expires what is due, tries the journal again.
     pub(crate) async fn drive(&self) {
         let mut told = 0;
+        let _next = Handover(&self.changed);
         loop {
             let wake_at = {
                 let mut ledger = self.ledger.lock().await;

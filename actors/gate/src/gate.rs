@@ -23,6 +23,8 @@ use crate::workflow::{self, Act, GATE, Order};
 
 /// Questions under way; further ones wait for a place.
 const PLACES: usize = 32;
+/// How often whoever waits for a command looks whether the gate is up: not every short restart is worth a step in.
+const LOOK_EVERY: Duration = Duration::from_millis(200);
 /// How long an answer may take: what is before it in the queue may each wait for the journal.
 const ANSWER_LIMIT: Duration = Duration::from_secs(10);
 
@@ -81,17 +83,10 @@ impl Gate {
         }
     }
 
-    /// Without the actor: whoever asks drives the gate until it is done.
+    /// Without the actor. Whoever waits for the end drives the gate.
     async fn repair(&self, order: Order, by: &Identity) -> Result<Submitted, GateError> {
         tracing::error!(verb = order.verb, target_path = order.target, who = %by.name, "the gate is down, a repair is run without it");
-        let mut submitted = self.desk.submit(order, by).await?;
-        if let Some(end) = submitted.end.take() {
-            tokio::select! {
-                ended = end => submitted.command = ended.unwrap_or(submitted.command),
-                () = self.desk.drive() => {}
-            }
-        }
-        Ok(submitted)
+        self.desk.submit(order, by).await
     }
 
     /// A person's word on a command. When this answers it is in the journal.
@@ -135,11 +130,31 @@ impl Gate {
     }
 
     /// The command as it ended; as it stands if it does not end within `limit`, or was not begun.
-    pub async fn ended(submitted: Submitted, limit: Duration) -> Command {
+    ///
+    /// While the gate's actor is down, which the command itself may have brought about, whoever waits here drives the gate.
+    pub async fn ended(&self, submitted: Submitted, limit: Duration) -> Command {
         let Submitted { command, end } = submitted;
-        match end {
-            Some(end) => timeout(limit, end).await.ok().and_then(Result::ok).unwrap_or(command),
-            None => command,
+        let Some(end) = end else {
+            return command;
+        };
+        let ended = async {
+            tokio::select! {
+                ended = end => ended.ok(),
+                () = self.drive_while_down() => None,
+            }
+        };
+        timeout(limit, ended).await.ok().flatten().unwrap_or(command)
+    }
+
+    async fn drive_while_down(&self) {
+        loop {
+            tokio::time::sleep(LOOK_EVERY).await;
+            if self.actor.incarnation().is_none() {
+                tokio::select! {
+                    () = self.desk.drive() => {}
+                    _ = self.actor.wait_up(0) => {}
+                }
+            }
         }
     }
 
@@ -181,18 +196,22 @@ struct Decide {
 
 /// Drives the gate.
 pub struct GateActor {
+    env: ChildEnv,
     desk: Arc<Desk>,
+    resumed: bool,
 }
 
 impl GateActor {
     /// Goes on from the checkpoint. *Blocking.*
     fn new(env: ChildEnv, desk: &Arc<Desk>) -> Result<GateActor, StartError> {
-        let failed = |reason: String| StartError::Failed(reason);
-        if !desk.resume().map_err(|error| failed(error.to_string()))? {
-            return Err(failed("the one before still holds the ledger".to_owned()));
-        }
-        tracing::debug!(incarnation = env.incarnation(), "gate resumed");
-        Ok(GateActor { desk: Arc::clone(desk) })
+        let resumed = desk
+            .try_resume()
+            .map_err(|error| StartError::Failed(error.to_string()))?;
+        Ok(GateActor {
+            env,
+            desk: Arc::clone(desk),
+            resumed,
+        })
     }
 }
 
@@ -200,6 +219,17 @@ impl Actor for GateActor {
     type Context = Context<GateActor>;
 
     fn started(&mut self, ctx: &mut Context<GateActor>) {
+        let desk = Arc::clone(&self.desk);
+        if !self.resumed {
+            // Somebody drives in our place and is in the middle of a step; questions wait meanwhile.
+            let resume = async move { desk.resume().await }.into_actor(self);
+            ctx.wait(resume.map(|resumed, gate, ctx| {
+                if let Err(error) = resumed {
+                    gate.env.fail(error.to_string());
+                    ctx.stop();
+                }
+            }));
+        }
         let desk = Arc::clone(&self.desk);
         ctx.spawn(async move { desk.drive().await }.into_actor(self));
     }

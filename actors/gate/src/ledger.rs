@@ -48,6 +48,8 @@ pub(crate) struct Ledger {
     writer: u64,
     /// This process; what it has begun, it also ends.
     process: u64,
+    /// Whether it was ever read what the journal has.
+    known: bool,
     /// Who waits for the end of a command.
     waiters: BTreeMap<CommandId, oneshot::Sender<Command>>,
     /// Ends that nobody was told of yet.
@@ -66,6 +68,7 @@ impl Ledger {
             // The only randomness in the standard library; both have to differ between processes, no more.
             writer: RandomState::new().hash_one(0),
             process: RandomState::new().hash_one(1),
+            known: false,
             waiters: BTreeMap::new(),
             ended: Vec::new(),
         }
@@ -79,6 +82,7 @@ impl Ledger {
             let _begun_before_us = self.book.begin(id);
         }
         self.settle(writer);
+        self.known = true;
         Ok(())
     }
 
@@ -127,6 +131,11 @@ impl Ledger {
             };
             self.end(command.id, end);
         }
+    }
+
+    /// Whether the book is the one of the journal.
+    pub(crate) fn is_known(&self) -> bool {
+        self.known
     }
 
     /// Whether memory is ahead of the journal.

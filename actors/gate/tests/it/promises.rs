@@ -6,7 +6,7 @@ use std::time::Duration;
 use model::{CommandState, Identity, Role, Tier, Timestamp};
 use serde_json::json;
 use stationd_gate::workflow::{Act, Refusal};
-use stationd_gate::{Gate, GateError, NoRoom};
+use stationd_gate::{GateError, NoRoom};
 
 use crate::support::{House, LIMIT, Lamp, Place, ann, bob, fix, root, set};
 
@@ -26,7 +26,7 @@ async fn command_of_tier_1_runs_at_once_and_is_undone_by_another() {
     assert_eq!(house.command(done.id), done, "the journal has it as it was answered");
 
     let undone = house.gate.roll_back(done.id, &ann(), "too bright").await.unwrap();
-    let undone = Gate::ended(undone, LIMIT).await;
+    let undone = house.gate.ended(undone, LIMIT).await;
     assert_eq!((undone.state, undone.rolls_back), (CommandState::Done, Some(done.id)));
     assert_eq!(house.command(done.id).state, CommandState::RolledBack);
     assert!(!lamp.is_on.load(Ordering::SeqCst));
@@ -51,7 +51,7 @@ async fn command_of_tier_3_waits_for_somebody_else() {
     }
     assert_eq!(lamp.switched.load(Ordering::SeqCst), 0);
     let approved = house.gate.decide(asked.id, Act::Approve, &bob(), "fine").await.unwrap();
-    assert_eq!(Gate::ended(approved, LIMIT).await.state, CommandState::Done);
+    assert_eq!(house.gate.ended(approved, LIMIT).await.state, CommandState::Done);
     let again = house.gate.decide(asked.id, Act::Approve, &root(), "").await;
     assert!(again.is_err());
     assert_eq!(
@@ -70,7 +70,7 @@ async fn waiting_command_survives_a_restart_of_the_service_and_is_approved_then(
     let house = House::open(&place, &lamp, Tier::Approve).await;
     assert_eq!(house.gate.status().waiting, 1);
     let approved = house.gate.decide(asked.id, Act::Approve, &bob(), "fine").await.unwrap();
-    assert_eq!(Gate::ended(approved, LIMIT).await.state, CommandState::Done);
+    assert_eq!(house.gate.ended(approved, LIMIT).await.state, CommandState::Done);
     let next = house.switch(&ann(), true).await;
     assert_eq!(next.id.0, asked.id.0 + 1, "numbers go on");
     house.close().await;
@@ -116,7 +116,7 @@ async fn gate_that_is_restarted_while_a_command_runs_notes_its_end() {
     house.until(running.command.id, CommandState::Executing).await;
     house.supervision.restart(&House::path("gate")).await.unwrap();
     key.add_permits(1);
-    assert_eq!(Gate::ended(running, LIMIT).await.state, CommandState::Done);
+    assert_eq!(house.gate.ended(running, LIMIT).await.state, CommandState::Done);
     assert_eq!(lamp.switched.load(Ordering::SeqCst), 1);
     house.close().await;
 }
@@ -161,7 +161,7 @@ async fn command_that_the_journal_does_not_take_is_not_run_and_a_repair_is() {
     let refused = house.gate.submit(set(true), &ann()).await;
     assert_eq!(refused.unwrap_err(), GateError::Journal);
     let repair = house.gate.submit(fix(), &ann()).await.unwrap();
-    let repaired = Gate::ended(repair, LIMIT).await;
+    let repaired = house.gate.ended(repair, LIMIT).await;
     assert_eq!(
         (repaired.state, lamp.switched.load(Ordering::SeqCst)),
         (CommandState::Done, 1)
@@ -186,7 +186,10 @@ async fn repair_goes_on_without_the_gate_and_nothing_else_does() {
     house.supervision.stop(&House::path("gate")).await.unwrap();
     let refused = house.gate.submit(set(true), &ann()).await;
     assert_eq!(refused.unwrap_err(), GateError::Unavailable);
-    let repaired = Gate::ended(house.gate.submit(fix(), &ann()).await.unwrap(), LIMIT).await;
+    let repaired = house
+        .gate
+        .ended(house.gate.submit(fix(), &ann()).await.unwrap(), LIMIT)
+        .await;
     assert_eq!(
         (repaired.state, lamp.switched.load(Ordering::SeqCst)),
         (CommandState::Done, 1)

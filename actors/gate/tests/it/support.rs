@@ -160,7 +160,9 @@ impl House {
 
     /// Asks for the lamp, and waits for the end if it runs at once.
     pub(crate) async fn switch(&self, who: &Identity, on: bool) -> Command {
-        Gate::ended(self.gate.submit(set(on), who).await.unwrap(), LIMIT).await
+        self.gate
+            .ended(self.gate.submit(set(on), who).await.unwrap(), LIMIT)
+            .await
     }
 
     /// What the journal has.
