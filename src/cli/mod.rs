@@ -50,7 +50,8 @@ enum Command {
     /// Look at the actors of a running station, restart, stop and start them.
     Actors(actors::Arguments),
     /// Ask a running station for a command, and say something to those of others.
-    Command(command::Arguments),
+    #[command(name = "command")]
+    Gate(command::Arguments),
     /// Check that nobody has changed who did what.
     Audit(audit::Arguments),
     /// Copy the journal, also while the station runs. To restore: stop the station and put the copy in its place.
@@ -76,7 +77,7 @@ pub(crate) fn main() -> ExitCode {
         Command::CheckConfig(file) => return check_config::check_config(file.config.as_deref()),
         Command::Replay(arguments) => replay::replay(&arguments),
         Command::Actors(arguments) => actors::actors(&arguments),
-        Command::Command(arguments) => command::command(&arguments),
+        Command::Gate(arguments) => command::command(&arguments),
         Command::Audit(arguments) => match config::load(arguments.file.config.as_deref()) {
             Ok(config) => audit::audit(&config, &arguments),
             Err(problems) => return refuse(&problems),

@@ -18,7 +18,8 @@ mod demo;
 mod follow;
 #[cfg(test)]
 mod gate;
-#[cfg(all(test, feature = "chaos"))]
+#[cfg(feature = "chaos")]
+#[cfg(test)]
 mod gate_kill;
 #[cfg(test)]
 mod harness;

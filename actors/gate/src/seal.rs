@@ -112,7 +112,13 @@ mod tests {
             assert_ne!(first, other);
         }
         assert!(seal.begin("a").text("bc").text("d").is(&first));
-        for broken in ["", "zz", &first[1..], &first[2..], &format!("{first}00")] {
+        for broken in [
+            "",
+            "zz",
+            &format!("0{first}"),
+            &format!("{first}00"),
+            &"00".repeat(SEAL_BYTES),
+        ] {
             assert!(!seal.begin("a").text("bc").text("d").is(broken), "{broken}");
         }
     }

@@ -305,14 +305,13 @@ pub fn end(command: &Command, end: End, at: Timestamp) -> Result<Command, Refusa
 /// # Errors
 /// When it does not wait.
 pub fn expire(command: &Command, at: Timestamp) -> Result<Command, Refusal> {
-    match command.state {
-        CommandState::Requested | CommandState::Approved => {
-            let mut next = command.clone();
-            note(&mut next, Step::Expired, at, None, "nobody decided in time".to_owned());
-            Ok(in_state(next, CommandState::Expired))
-        }
-        state => Err(Refusal::State { state, act: "expire" }),
+    let state = command.state;
+    if !matches!(state, CommandState::Requested | CommandState::Approved) {
+        return Err(Refusal::State { state, act: "expire" });
     }
+    let mut next = command.clone();
+    note(&mut next, Step::Expired, at, None, "nobody decided in time".to_owned());
+    Ok(in_state(next, CommandState::Expired))
 }
 
 /// How it would be undone.
