@@ -60,7 +60,10 @@ fn play(mut command: Command, moves: &[Move]) -> (Command, bool) {
         let next = match *step {
             Move::Decide(act, who, why) => {
                 let reason = if why { "because" } else { " " };
-                decide(&command, act, &people[who], (reason, AT), due)
+                let said = decide(&command, act, &people[who], (reason, AT), due);
+                let agreed = said.is_ok() && matches!(act, Act::Approve | Act::Override);
+                assert!(!agreed || !due, "{act:?} after its time was up");
+                said
             }
             Move::Execute => execute(&command, "0a", AT, due).inspect(|_| ran_late |= due),
             Move::End(0) => end(&command, End::Done(json!(1)), AT),
