@@ -7,10 +7,11 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use journal::{Journal, JournalError};
-use model::{Command, CommandId, CommandState, Identity, Needs, Role, Tier, Timestamp};
+use model::{Command, CommandId, CommandState, Identity, Tier, Timestamp};
 use ring::rand::{SecureRandom, SystemRandom};
 use tokio::sync::{Mutex, MutexGuard, Notify, oneshot, watch};
 
+use crate::answer::{GateStatus, Preview, Submitted};
 use crate::book::{Book, Open};
 use crate::config::GateConfig;
 use crate::effect::{Effect, Effects, Plan, PlanError, Verb};
@@ -37,39 +38,6 @@ const NAME_MAX: usize = 256;
 const REASON_MAX: usize = 500;
 /// Random bytes in the number of a token.
 const TOKEN_ID_BYTES: usize = 16;
-
-/// What the gate shows of itself.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct GateStatus {
-    /// Commands that wait for people.
-    pub waiting: usize,
-    /// Commands whose outcome nobody knows and nobody has looked at.
-    pub unknown: Vec<CommandId>,
-    /// Steps that the journal does not have yet.
-    pub unsaved: usize,
-}
-
-/// A command that was taken.
-#[derive(Debug)]
-pub struct Submitted {
-    /// As it stands.
-    pub command: Command,
-    /// Resolves when it has ended, if it was begun.
-    pub end: Option<oneshot::Receiver<Command>>,
-}
-
-/// What a command would come to.
-#[derive(Clone, Debug, PartialEq)]
-pub struct Preview {
-    /// How much thought it needs.
-    pub tier: Tier,
-    /// What would happen, in words.
-    pub would: String,
-    /// Who would have to agree.
-    pub needs: Needs,
-    /// Whether this person may ask for it, and the policy leaves a way.
-    pub allowed: bool,
-}
 
 /// See the module.
 pub(crate) struct Desk {
@@ -186,7 +154,7 @@ impl Desk {
     pub(crate) async fn submit(&self, mut order: Order, by: &Identity) -> Result<Submitted, GateError> {
         let (verb, effect) = self.effect(&order.verb)?;
         check(&order)?;
-        needs(by, verb.role)?;
+        workflow::needs(by, verb.role)?;
         let ruling = self.ruling(&order);
         let plan = plan(effect, &order).await?;
         let at = Timestamp::now();
@@ -473,10 +441,6 @@ impl Desk {
         };
         self.status.send_replace(status);
     }
-}
-
-fn needs(by: &Identity, needed: Role) -> Result<(), Refusal> {
-    by.role.covers(needed).then_some(()).ok_or(Refusal::Role { needed })
 }
 
 async fn plan(effect: &Arc<dyn Effect>, order: &Order) -> Result<Plan, GateError> {

@@ -13,8 +13,9 @@ use model::{Command, CommandId, Identity};
 use tokio::sync::Semaphore;
 use tokio::time::timeout;
 
+use crate::answer::{GateStatus, Preview, Submitted};
 use crate::config::GateConfig;
-use crate::desk::{Desk, GateStatus, Preview, Submitted};
+use crate::desk::Desk;
 use crate::effect::Effects;
 use crate::error::GateError;
 use crate::policy::RuleError;

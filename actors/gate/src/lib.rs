@@ -23,6 +23,7 @@ pub mod query;
 pub mod token;
 pub mod workflow;
 
+mod answer;
 mod book;
 mod config;
 mod desk;
@@ -38,9 +39,9 @@ mod testing;
 
 use journal::Projection;
 
+pub use answer::{GateStatus, Preview, Submitted};
 pub use book::NoRoom;
 pub use config::{GateConfig, RuleConfig};
-pub use desk::{GateStatus, Preview, Submitted};
 pub use effect::{Claimed, Effect, Effects, Plan, PlanError, Verb};
 pub use error::GateError;
 pub use gate::{Gate, GateActor};

@@ -347,7 +347,8 @@ pub fn roll_back(command: &Command, by: &Command, at: Timestamp) -> Result<Comma
     Ok(in_state(next, CommandState::RolledBack))
 }
 
-fn needs(by: &Identity, needed: Role) -> Result<(), Refusal> {
+/// Whether somebody's role goes so far.
+pub(crate) fn needs(by: &Identity, needed: Role) -> Result<(), Refusal> {
     by.role.covers(needed).then_some(()).ok_or(Refusal::Role { needed })
 }
 
