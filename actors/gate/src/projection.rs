@@ -177,24 +177,21 @@ fn row_of_access(event: &Event) -> Result<AuditRow, ProjectionError> {
     #[derive(Default, Deserialize)]
     #[serde(default)]
     struct Payload {
-        by: String,
-        name: String,
-        user: String,
+        by: Option<String>,
+        name: Option<String>,
+        user: Option<String>,
     }
     let payload: Payload = event.decode().unwrap_or_default();
     Ok(AuditRow {
         number: 0,
         seq: event.seq,
         at: event.at,
-        who: payload.by,
+        // A session is begun by the user that it is of.
+        who: payload.by.or_else(|| payload.user.clone()).unwrap_or_default(),
         role: String::new(),
         step: event.event_type.to_string(),
         command_id: None,
-        target: if payload.name.is_empty() {
-            payload.user
-        } else {
-            payload.name
-        },
+        target: payload.name.or(payload.user).unwrap_or_default(),
         verb: String::new(),
         detail: event.data.get().to_owned(),
         hash: String::new(),

@@ -2,12 +2,14 @@
 
 use std::path::Path;
 
-use model::{CommandState, Seq, Tier};
+use journal::Append;
+use model::{CommandState, NewEvent, Seq, Source, Tier, Timestamp};
 use rusqlite::Connection;
+use serde_json::value::RawValue;
 use stationd_gate::chain::Fault;
 use stationd_gate::query::{self, Verified};
 
-use crate::support::{House, Lamp, Place, ann, seal};
+use crate::support::{House, LIMIT, Lamp, Place, ann, seal};
 
 /// Three commands, nine rows.
 async fn written() -> Place {
@@ -113,4 +115,36 @@ async fn head_that_was_noted_elsewhere_proves_that_nothing_was_written_anew() {
     let check = |place: &Place| query::verify_file(&place.file(), &seal(), Some(&noted)).unwrap();
     assert!(check(&place).ok);
     assert_eq!(check(&other).fault, Some(Fault::Rewritten));
+}
+
+#[tokio::test]
+async fn what_happens_to_accounts_is_in_the_audit_as_it_was_told() {
+    let (place, lamp) = (Place::new(), Lamp::default());
+    let house = House::open(&place, &lamp, Tier::Free).await;
+    let told = |event_type: &str, data: &str| NewEvent {
+        at: Timestamp::now(),
+        source: Source::new("access"),
+        event_type: event_type.into(),
+        data: RawValue::from_string(data.to_owned()).unwrap().into(),
+    };
+    let append = Append {
+        producer: "access".to_owned(),
+        events: vec![
+            told("key_added", r#"{"name":"pager","by":"ann"}"#),
+            told("session_started", r#"{"user":"bob"}"#),
+            told("sign_ins_refused", r#"{"user":null,"count":3}"#),
+        ],
+        checkpoint: None,
+    };
+    house.journal.append(append, LIMIT).await.unwrap();
+    let read = |connection: &_| query::audit(connection, &seal(), None, 10);
+    let page = house.journal.read(read).unwrap();
+    let rows: Vec<_> = page
+        .items
+        .iter()
+        .map(|row| (row.who.as_str(), row.target.as_str()))
+        .collect();
+    assert_eq!(rows, [("", ""), ("bob", "bob"), ("ann", "pager")]);
+    assert!(page.verified.ok && page.items[0].detail.contains("3"));
+    house.close().await;
 }
