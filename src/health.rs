@@ -7,6 +7,7 @@
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
+use gate::{Gate, GateStatus};
 use journal::{Journal, JournalStatus, SetAside};
 use kernel::{HealthCause, Supervision};
 use model::repeater::{HostState, ModemState, RepeaterState};
@@ -125,11 +126,12 @@ impl HealthLog {
     }
 
     /// Looks around and says how the station is now.
-    pub(crate) fn look(&self, supervision: &Supervision, journal: &Journal) -> Health {
+    pub(crate) fn look(&self, supervision: &Supervision, journal: &Journal, gate: &Gate) -> Health {
         let mut findings = of_tree(supervision.health());
         findings.extend(of_journal(&journal.status()));
         findings.extend(journal.opened().set_aside.as_ref().map(of_damage));
         findings.extend(repeater::states(journal).iter().flat_map(of_repeater));
+        findings.extend(of_gate(&gate.status()));
         findings.extend(journal.signals().snapshot(LOG_TAIL).iter().filter_map(of_log));
         let now = Moment::now();
         let of_broker = |signal: &Signal| of_broker(signal, now.wall);
@@ -298,6 +300,19 @@ fn of_damage(set_aside: &SetAside) -> Finding {
             set_aside.reason
         ),
     }
+}
+
+/// Stays until somebody has looked: nobody knows what was done.
+fn of_gate(status: &GateStatus) -> Option<Finding> {
+    let ids: Vec<String> = status.unknown.iter().map(ToString::to_string).collect();
+    (!ids.is_empty()).then(|| Finding {
+        subject: "gate".to_owned(),
+        word: Word::Degraded,
+        reason: format!(
+            "the service ended while it ran command {}; look at what it left behind, then acknowledge it",
+            ids.join(", ")
+        ),
+    })
 }
 
 /// What the journal's storage has to say.

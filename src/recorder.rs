@@ -165,7 +165,7 @@ async fn watch_health(station: Shared, run: Arc<Run>) {
     let mut tick = tokio::time::interval(LOOK_EVERY);
     loop {
         tick.tick().await;
-        let health = station.health.look(supervision, &station.journal);
+        let health = station.health.look(supervision, &station.journal, &station.gate);
         run.note(&health);
         if shown.as_ref() != Some(&health) {
             show(&station.journal, &health);

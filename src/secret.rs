@@ -43,6 +43,19 @@ impl Secret {
         }
     }
 
+    /// The secret in this file, which somebody names who only wants to check.
+    ///
+    /// # Errors
+    /// When there is none, or it cannot be read.
+    pub(crate) fn load(path: &Path) -> io::Result<Secret> {
+        Secret::read(path, File::open(path)?)
+    }
+
+    /// The bytes, to seal with.
+    pub(crate) fn bytes(&self) -> &[u8; SECRET_BYTES] {
+        &self.0
+    }
+
     fn read(path: &Path, file: File) -> io::Result<Secret> {
         let mode = file.metadata()?.permissions().mode();
         if mode & 0o077 != 0 {

@@ -4,6 +4,7 @@
 //! root (one_for_one)
 //! ├─ journal       everything else waits for it
 //! ├─ access        people, keys and sessions
+//! ├─ gate          every effect on the outside world
 //! ├─ simulator     demo only: the host that writes the log
 //! ├─ repeater      (rest_for_one) state-machine, parser, log-tail: consumers first; mqtt (one_for_one): one child a host
 //! ├─ recorder      the tree's own diary
@@ -11,7 +12,7 @@
 //! ```
 //!
 //! A child that fails too often escalates: the root gives up and the process manager starts the service afresh. Those
-//! without which the station does its work (diary, simulator) are suspended instead.
+//! without which the station does its work (gate, diary, simulator) are suspended instead.
 //! Actors meet through the journal and through `ChildRef`s that are handed over here, never by looking each other up.
 
 use std::fmt;
@@ -22,6 +23,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use anyhow::Context;
+use gate::{Gate, Seal};
 use journal::{Journal, JournalActor};
 use kernel::{Child, ChildSpec, ExitReason, Health, OnExhausted, Outcome, Supervision, SupervisorSpec};
 use sim::MmdvmHostActor;
@@ -33,7 +35,7 @@ use crate::config::{Config, WebConfig};
 use crate::health::{HealthLog, Moment};
 use crate::secret::{self, Secret};
 use crate::web::Tls;
-use crate::{diary, recorder, web};
+use crate::{diary, effects, recorder, web};
 
 /// What the demo adds.
 pub(crate) struct Demo {
@@ -49,6 +51,9 @@ pub(crate) struct Shared {
     /// Whether the calls are invented.
     pub(crate) demo: bool,
     pub(crate) journal: Journal,
+    pub(crate) gate: Gate,
+    /// What the station seals with.
+    pub(crate) seal: Seal,
     /// Set once the tree is launched, which is a moment after its first children start.
     pub(crate) supervision: Arc<SetOnce<Supervision>>,
     pub(crate) health: HealthLog,
@@ -66,6 +71,7 @@ pub(crate) struct Opened {
     pub(crate) journal_child: ChildSpec<JournalActor>,
     pub(crate) access: Access,
     pub(crate) access_child: ChildSpec<AccessActor>,
+    seal: Seal,
     /// Held for its drop.
     pub(crate) claim: File,
 }
@@ -86,15 +92,19 @@ pub(crate) struct Station {
 pub(crate) fn open(config: &Config) -> anyhow::Result<Opened> {
     let path = config.journal.path.as_path();
     let claim = claim(path)?;
-    let (journal, journal_child) = Journal::open(&config.journal, repeater::projections())
-        .with_context(|| format!("cannot open the journal {} (journal.path)", path.display()))?;
     let secret = Secret::beside(path).with_context(|| format!("the secret {}", secret::path(path).display()))?;
+    let seal = Seal::new(secret.bytes());
+    let mut projections = repeater::projections();
+    projections.extend(gate::projections(&seal));
+    let (journal, journal_child) = Journal::open(&config.journal, projections)
+        .with_context(|| format!("cannot open the journal {} (journal.path)", path.display()))?;
     let (access, access_child) = Access::open(&journal, &secret, &config.access)?;
     Ok(Opened {
         journal,
         journal_child,
         access,
         access_child,
+        seal,
         claim,
     })
 }
@@ -109,6 +119,7 @@ pub(crate) fn launch(config: &Config, demo: Option<Demo>) -> anyhow::Result<Stat
         journal_child,
         access,
         access_child,
+        seal,
         claim,
     } = open(config)?;
     guard_door(&config.web, &access)?;
@@ -121,14 +132,18 @@ pub(crate) fn launch(config: &Config, demo: Option<Demo>) -> anyhow::Result<Stat
     let listener = web::listen(config.web.address())
         .with_context(|| format!("cannot listen on {} (web.bind, web.port)", config.web.address()))?;
     let address = listener.local_addr()?;
+    let supervision = Arc::new(SetOnce::new());
+    let (gate, gate_child) = Gate::new(&config.gate, &journal, &seal, effects::all(&supervision)?)?;
 
     let shared = Shared {
         name: config.station.name.as_str().into(),
         demo: demo.is_some(),
         journal: journal.clone(),
-        supervision: Arc::new(SetOnce::new()),
+        supervision,
         health: HealthLog::new(Moment::now()),
         access,
+        gate,
+        seal,
     };
 
     let simulator = demo.map(|demo| demo.host.on_exhausted(OnExhausted::Suspend));
@@ -139,6 +154,7 @@ pub(crate) fn launch(config: &Config, demo: Option<Demo>) -> anyhow::Result<Stat
     let root = SupervisorSpec::new("root")
         .child(journal_child)
         .child(access_child)
+        .child(gate_child.on_exhausted(OnExhausted::Suspend))
         .children(simulator.map(Child::from))
         .child(repeater)
         .child(recorder)

@@ -267,7 +267,7 @@ impl Access {
             Credential::Key(id) => {
                 let key = book.keys.get(id).filter(|key| key.is_live(now))?;
                 key.last_used.note(now);
-                Some(Identity::new(&format!("key:{}", key.name), key.role))
+                Some(Identity::new(&format!("key:{}", key.name), key.role).owned_by(&key.created_by))
             }
             Credential::Session(id) => {
                 let session = book.sessions.get(id)?;

@@ -7,7 +7,7 @@ use clap::Subcommand;
 use serde_json::Value;
 
 use super::client::{Client, Connection, DEFAULT_URL, word};
-use crate::operator::Verb;
+use crate::effects::Request;
 
 #[derive(Debug, clap::Args)]
 pub(super) struct Arguments {
@@ -42,18 +42,21 @@ pub(super) fn actors(arguments: &Arguments) -> anyhow::Result<()> {
     let client = Client::new(&arguments.at, DEFAULT_URL)?;
     let text = match &arguments.action {
         None | Some(Action::List) => tree(&client.get("/api/v1/actors")?),
-        Some(Action::Restart(target)) => post(&client, Verb::Restart, target)?,
-        Some(Action::Stop(target)) => post(&client, Verb::Stop, target)?,
-        Some(Action::Start(target)) => post(&client, Verb::Start, target)?,
+        Some(Action::Restart(target)) => post(&client, Request::Restart, target)?,
+        Some(Action::Stop(target)) => post(&client, Request::Stop, target)?,
+        Some(Action::Start(target)) => post(&client, Request::Start, target)?,
     };
     Ok(io::stdout().lock().write_all(text.as_bytes())?)
 }
 
-fn post(client: &Client, verb: Verb, target: &Target) -> anyhow::Result<String> {
-    let path = format!("/api/v1/actors/{}/{verb}", target.path);
+fn post(client: &Client, request: Request, target: &Target) -> anyhow::Result<String> {
     let why = serde_json::json!({ "why": target.why, "who": "command line" });
-    let done = client.post(&path, &why)?;
-    Ok(format!("{}: {}\n", word(&done, "path"), word(&done, "outcome")))
+    let done = client.post(&format!("/api/v1/actors/{}/{request}", target.path), &why)?;
+    let outcome = word(&done, "outcome");
+    Ok(match done.get("id").filter(|_| outcome.is_empty()) {
+        Some(id) => format!("{}: command {id} is {}\n", target.path, word(&done, "state")),
+        None => format!("{}: {outcome}\n", word(&done, "path")),
+    })
 }
 
 /// The tree as lines: names on the left, drawn as a tree; what they are doing in columns.

@@ -2,9 +2,11 @@
 
 mod accounts;
 mod actors;
+mod audit;
 mod backup;
 mod check_config;
 mod client;
+mod command;
 mod key;
 mod logging;
 mod replay;
@@ -55,6 +57,11 @@ enum Command {
     User(user::Arguments),
     /// Make, show and revoke the keys that programs show.
     Key(key::Arguments),
+    /// Ask a running station for a command, and say something to those of others.
+    #[command(name = "command")]
+    Gate(command::Arguments),
+    /// Check that nobody has changed who did what.
+    Audit(audit::Arguments),
     /// Copy the journal, also while the station runs. To restore: stop the station and put the copy in its place.
     Backup(backup::Arguments),
 }
@@ -80,6 +87,11 @@ pub(crate) fn main() -> ExitCode {
         Command::Actors(arguments) => actors::actors(&arguments),
         Command::User(arguments) => user::user(arguments),
         Command::Key(arguments) => key::key(arguments),
+        Command::Gate(arguments) => command::command(&arguments),
+        Command::Audit(arguments) => match config::load(arguments.file.config.as_deref()) {
+            Ok(config) => audit::audit(&config, &arguments),
+            Err(problems) => return refuse(&problems),
+        },
         Command::Backup(arguments) => match config::load(arguments.file.config.as_deref()) {
             Ok(config) => backup::backup(&config, &arguments),
             Err(problems) => return refuse(&problems),

@@ -14,6 +14,7 @@ mod web;
 use std::fs;
 use std::path::{Path, PathBuf};
 
+use gate::GateConfig;
 use journal::JournalConfig;
 use repeater::{MqttConfig, RepeaterConfig};
 use serde::{Deserialize, Serialize};
@@ -38,6 +39,7 @@ pub(crate) const ENV_PREFIX: &str = "STATIOND";
 pub(crate) struct Config {
     pub(crate) station: StationConfig,
     pub(crate) journal: JournalConfig,
+    pub(crate) gate: GateConfig,
     pub(crate) repeater: RepeaterConfig,
     pub(crate) web: WebConfig,
     pub(crate) clients: ClientsConfig,
@@ -50,6 +52,7 @@ impl Checked for Config {
         let sections = [
             ("station", self.station.problems()),
             ("journal", self.journal.problems()),
+            ("gate", self.gate.problems()),
             ("repeater", self.repeater.problems()),
             ("web", self.web.problems()),
             ("clients", self.clients.problems()),

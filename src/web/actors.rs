@@ -1,22 +1,18 @@
-//! `/api/v1/actors`: the supervisor tree, and what an operator may do with it.
+//! `/api/v1/actors`: the supervisor tree, and what an operator may do with it, which passes the gate.
 
 use actix_web::HttpResponse;
 use actix_web::web::{Bytes, Data, Json, Path, ServiceConfig, resource};
-use futures_util::FutureExt;
-use kernel::{ChildPath, OperatorError, OperatorOutcome, Supervision, TreeNode};
+use gate::workflow::Order;
+use kernel::TreeNode;
+use model::{Command, CommandId, CommandState};
 use serde::{Deserialize, Serialize};
+use serde_json::Value;
 use utoipa::ToSchema;
 
-use super::Api;
 use super::auth::Caller;
 use super::problem::{Kind, Problem};
-use crate::operator::{Request, Verb};
-
-/// Longest `who` and `why`, in characters.
-const MAX_WORDS: usize = 200;
-
-/// The actor that serves this very request.
-const SELF: &str = "web";
+use super::{Api, commands};
+use crate::effects::Request;
 
 pub(super) fn routes(config: &mut ServiceConfig) {
     config
@@ -38,14 +34,16 @@ pub(crate) struct Reason {
 #[derive(Debug, Serialize, ToSchema)]
 pub(crate) struct Done {
     /// Which actor.
-    #[schema(value_type = String, example = "repeater/parser")]
-    path: ChildPath,
+    #[schema(example = "repeater/parser")]
+    path: String,
     /// What was asked.
-    request: Verb,
+    request: Request,
     /// What it came to: `up`, `down`, or `accepted` where the answer cannot wait for the end.
-    outcome: &'static str,
+    outcome: String,
     /// Which incarnation is up now.
     incarnation: Option<u64>,
+    /// The number of the command that it was.
+    command: CommandId,
 }
 
 /// The supervisor tree as it is now.
@@ -56,16 +54,17 @@ pub(crate) async fn get_tree(api: Data<Api>) -> Result<Json<TreeNode>, Problem> 
     Ok(Json(api.supervision()?.tree()))
 }
 
-/// Restarts, stops or starts an actor. Answers when it is done.
+/// Restarts, stops or starts an actor: a command that passes the gate. Answers when it is done, or waits for people.
 #[utoipa::path(post, path = "/api/v1/actors/{path}/{request}", tag = "actors",
     params(
         ("path" = String, Path, description = "Path of the actor, as in `repeater/parser`"),
-        ("request" = Verb, Path, description = "What to do"),
+        ("request" = Request, Path, description = "What to do"),
     ),
     request_body(content = Option<Reason>, description = "Who asks and why; may be absent"),
     responses(
     (status = 200, description = "It is done", body = Done),
-    (status = 202, description = "It is being done: the actor that answers is the one to be restarted", body = Done),
+    (status = 202, description = "It is being done: the actor that answers is the one to be restarted. Or a command that waits for people", body = Done),
+    (status = 403, description = "It takes another role", body = Problem, content_type = "application/problem+json"),
     (status = 404, description = "There is no such actor", body = Problem, content_type = "application/problem+json"),
     (status = 409, description = "It cannot be done", body = Problem, content_type = "application/problem+json"),
     (status = 503, description = "It did not come up", body = Problem, content_type = "application/problem+json"),
@@ -73,51 +72,54 @@ pub(crate) async fn get_tree(api: Data<Api>) -> Result<Json<TreeNode>, Problem> 
 pub(crate) async fn post_request(
     api: Data<Api>,
     caller: Caller,
-    target: Path<(String, String)>,
+    path: Path<(String, String)>,
     body: Bytes,
 ) -> Result<HttpResponse, Problem> {
-    let (path, verb) = target.into_inner();
-    let path: ChildPath = path
+    let (target, request) = path.into_inner();
+    let request: Request = request
         .parse()
-        .map_err(|_| Problem::not_found(format_args!("actor {path:?}")))?;
-    let verb: Verb = verb
-        .parse()
-        .map_err(|()| Problem::not_found(format_args!("request {verb:?}")))?;
-    let supervision = api.supervision()?.clone();
-    if supervision.tree().find(&path).is_none() {
-        return Err(Problem::not_found(format_args!("actor {path}")));
-    }
+        .map_err(|()| Problem::not_found(format_args!("request {request:?}")))?;
     let reason = reason(&body)?;
-    let request = Request {
-        who: who(&caller, reason.who.as_deref()),
-        why: reason.why.as_deref().map(clipped),
-        path,
-        request: verb,
+    let order = Order {
+        verb: request.verb().to_owned(),
+        target,
+        reason: reason.why.as_deref().map(commands::printable).unwrap_or_default(),
+        origin: commands::origin(&caller, reason.who.as_deref()),
+        ..Order::default()
     };
-    if request.path.to_string() == SELF {
-        return restart_self(&api, &supervision, request).await;
-    }
-    match request.carry_out(&api.station.journal, &supervision).await {
-        Ok(outcome) => Ok(HttpResponse::Ok().json(done(request, &outcome))),
-        Err(error) => Err(refusal(&error)),
-    }
+    let gate = &api.station.gate;
+    let submitted = gate.submit(order, &caller.identity).await;
+    let command = commands::settled(gate, submitted.map_err(commands::problem)?).await;
+    outcome(request, command)
 }
 
-/// Whoever restarts the server gets the answer before the server goes; stopping it would lock everybody out.
-async fn restart_self(api: &Api, supervision: &Supervision, request: Request) -> Result<HttpResponse, Problem> {
-    if request.request == Verb::Stop {
-        let detail = "stopping the server would leave no way to start it again; stop the service instead";
-        return Err(Problem::new(Kind::Conflict, detail));
+/// What became of it, in the words of before there was a gate; one that waits for people is shown as it is.
+fn outcome(request: Request, command: Command) -> Result<HttpResponse, Problem> {
+    let done = |outcome: String, incarnation: Option<u64>| Done {
+        path: command.target.clone(),
+        request,
+        outcome,
+        incarnation,
+        command: command.id,
+    };
+    let error = || command.error.clone().unwrap_or_default();
+    match command.state {
+        CommandState::Executing => Ok(HttpResponse::Accepted().json(done("accepted".to_owned(), None))),
+        CommandState::Done => {
+            let fact = |name: &str| command.outcome.as_ref().and_then(|outcome| outcome.get(name));
+            let word = fact("outcome").and_then(Value::as_str).unwrap_or_default().to_owned();
+            Ok(HttpResponse::Ok().json(done(word, fact("incarnation").and_then(Value::as_u64))))
+        }
+        CommandState::Failed => Err(Problem::unavailable(error())),
+        CommandState::Unknown => Err(Problem::new(Kind::Timeout, error())),
+        CommandState::Refused => Err(Problem::new(Kind::Forbidden, "the policy forbids it")),
+        CommandState::Requested
+        | CommandState::Approved
+        | CommandState::Rejected
+        | CommandState::Expired
+        | CommandState::Cancelled
+        | CommandState::RolledBack => Ok(commands::answer(&command)),
     }
-    request.note(&api.station.journal).await;
-    // The first poll hands the request to the supervisor; its end comes after the end of this answer.
-    let _still_pending = request.perform(supervision).now_or_never().is_none();
-    Ok(HttpResponse::Accepted().json(Done {
-        path: request.path,
-        request: request.request,
-        outcome: "accepted",
-        incarnation: None,
-    }))
 }
 
 /// No body, or null, is no reason.
@@ -129,43 +131,4 @@ fn reason(body: &Bytes) -> Result<Reason, Problem> {
     reason
         .map(Option::unwrap_or_default)
         .map_err(|error| Problem::new(Kind::BadBody, error.to_string()))
-}
-
-/// What they call themselves, under which name the service knows them, and where they are.
-fn who(caller: &Caller, said: Option<&str>) -> String {
-    let known = match caller.address {
-        Some(address) => format!("{}, {address}", caller.identity.name),
-        None => caller.identity.name.to_string(),
-    };
-    match said {
-        Some(said) => format!("{} ({known})", clipped(said)),
-        None => known,
-    }
-}
-
-fn clipped(text: &str) -> String {
-    text.chars().filter(|c| !c.is_control()).take(MAX_WORDS).collect()
-}
-
-fn done(request: Request, outcome: &OperatorOutcome) -> Done {
-    let (outcome, incarnation) = match outcome {
-        OperatorOutcome::Up { incarnation } => ("up", Some(*incarnation)),
-        OperatorOutcome::Down => ("down", None),
-    };
-    Done {
-        path: request.path,
-        request: request.request,
-        outcome,
-        incarnation,
-    }
-}
-
-fn refusal(error: &OperatorError) -> Problem {
-    let kind = match error {
-        OperatorError::Unknown(_) => Kind::NotFound,
-        OperatorError::Superseded => Kind::Conflict,
-        OperatorError::Unavailable(_) | OperatorError::Failed(_) => Kind::Unavailable,
-        OperatorError::Timeout => Kind::Timeout,
-    };
-    Problem::new(kind, error.to_string())
 }

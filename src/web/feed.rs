@@ -72,6 +72,8 @@ pub(crate) struct Snapshot {
     pub(crate) station: Arc<str>,
     /// Whether the calls are invented.
     pub(crate) demo: bool,
+    /// Commands that wait for somebody's approval.
+    pub(crate) approvals: usize,
     /// The present values.
     pub(crate) signals: Vec<Signal>,
 }
@@ -105,6 +107,7 @@ impl Feed {
             since,
             station: Arc::clone(&api.station.name),
             demo: api.station.demo,
+            approvals: api.station.gate.status().waiting,
             signals: present,
         };
         Feed {

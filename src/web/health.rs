@@ -19,7 +19,10 @@ pub(super) fn routes(config: &mut ServiceConfig) {
 ))]
 pub(crate) async fn get_health(api: Data<Api>) -> Result<HttpResponse, Problem> {
     let supervision = api.supervision()?;
-    let health = api.station.health.look(supervision, &api.station.journal);
+    let health = api
+        .station
+        .health
+        .look(supervision, &api.station.journal, &api.station.gate);
     let mut response = match health.health {
         Word::Well | Word::Degraded => HttpResponse::Ok(),
         Word::Down => HttpResponse::ServiceUnavailable(),

@@ -5,8 +5,10 @@
 //! Fails when: the server ends by itself. Bad requests are answered ([`problem`]), slow readers are cut off by the kernel.
 
 mod actors;
+mod audit;
 mod auth;
 mod clients;
+mod commands;
 mod compat;
 mod events;
 mod export;
@@ -254,6 +256,8 @@ fn routes(config: &mut ServiceConfig) {
         events::routes,
         signals::routes,
         actors::routes,
+        commands::routes,
+        audit::routes,
         ws::routes,
         sse::routes,
         compat::mmdvm::routes,

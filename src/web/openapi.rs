@@ -11,7 +11,7 @@ use utoipa::OpenApi;
 use utoipa_swagger_ui::{Config, SwaggerUi};
 
 use super::compat::mmdvm;
-use super::{actors, auth, events, export, feed, health, repeater, signals, sse, statistics, ws};
+use super::{actors, audit, auth, commands, events, export, feed, health, repeater, signals, sse, statistics, ws};
 
 /// The API, described.
 #[derive(OpenApi)]
@@ -51,6 +51,12 @@ use super::{actors, auth, events, export, feed, health, repeater, signals, sse, 
         auth::list_keys,
         auth::add_key,
         auth::revoke_key,
+        commands::list_commands,
+        commands::post_command,
+        commands::get_command,
+        commands::post_word,
+        audit::list_audit,
+        audit::verify_audit,
         ws::open,
         sse::open,
         mmdvm::get_status,
@@ -60,13 +66,15 @@ use super::{actors, auth, events, export, feed, health, repeater, signals, sse, 
         mmdvm::open,
     ),
     modifiers(&Rights),
-    components(schemas(model::Subscribe, feed::Frame)),
+    components(schemas(model::Subscribe, feed::Frame, commands::DryRun, commands::Say)),
     tags(
         (name = "repeater", description = "Calls, modes and links of the repeater"),
         (name = "events", description = "The journal"),
         (name = "live", description = "What happens, as it happens"),
         (name = "access", description = "Who may come in: sign-in, sessions, users, keys"),
         (name = "actors", description = "The supervisor tree"),
+        (name = "commands", description = "What somebody wants done, and what others say to it"),
+        (name = "audit", description = "Who did what"),
         (name = "health", description = "Is the station well?"),
         (name = "compatibility", description = "For clients of the MMDVM log watcher that this service replaces, in its words"),
     )
@@ -142,7 +150,7 @@ mod tests {
             let name = reference.split('"').next().unwrap();
             assert!(schemas.contains_key(name), "{name} is referred to and missing");
         }
-        assert_eq!(description["paths"].as_object().unwrap().len(), 29);
+        assert_eq!(description["paths"].as_object().unwrap().len(), 34);
     }
 
     #[test]

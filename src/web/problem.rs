@@ -174,6 +174,14 @@ impl Problem {
         }
     }
 
+    /// Somebody whose role does not go so far.
+    pub(crate) fn forbidden(needed: Role) -> Problem {
+        Problem {
+            needed: Some(needed),
+            ..Problem::new(Kind::Forbidden, format!("this needs the role {needed}"))
+        }
+    }
+
     /// Something that a client asked for and that is not there.
     pub(crate) fn not_found(what: impl fmt::Display) -> Problem {
         Problem::new(Kind::NotFound, format!("there is no {what}"))
@@ -190,14 +198,6 @@ impl Problem {
             Kind::Unauthenticated,
             "sign in, or send a key as `Authorization: Bearer KEY` or `X-API-Key: KEY`",
         )
-    }
-
-    /// Who asks has not the role.
-    pub(crate) fn forbidden(needed: Role) -> Problem {
-        Problem {
-            needed: Some(needed),
-            ..Problem::new(Kind::Forbidden, format!("this needs the role {needed}"))
-        }
     }
 
     /// The same, with the time after which trying again makes sense.

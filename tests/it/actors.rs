@@ -73,17 +73,17 @@ fn operator_request_is_in_the_journal_with_who_and_why() {
     let reason = json!({ "who": "Ann", "why": "antenna work" });
     let (status, done) = station.post("/api/v1/actors/repeater/log-tail/stop", &reason);
     assert_eq!((status, &done["outcome"]), (200, &json!("down")), "{done:#}");
-    let events = station.wait_for("/api/v1/events?source=kernel&type=operator_request", |page| {
-        !page["items"][0].is_null()
-    });
-    let request = &events["items"][0]["data"];
+    let steps = station.events("gate");
+    let types: Vec<&str> = steps.iter().map(|event| event["type"].as_str().unwrap()).collect();
+    assert_eq!(types, ["command_requested", "command_executing", "command_done"]);
+    let command = &steps[2]["data"];
     assert_eq!(
-        (&request["path"], &request["request"]),
-        (&json!("repeater/log-tail"), &json!("stop"))
+        (&command["target"], &command["verb"], &command["requested_by"]),
+        (&json!("repeater/log-tail"), &json!("actor.hold"), &json!("local"))
     );
     assert_eq!(
-        (&request["who"], &request["why"]),
-        (&json!("Ann (local, 127.0.0.1)"), &json!("antenna work"))
+        (&command["origin"], &command["reason"]),
+        (&json!("Ann, 127.0.0.1"), &json!("antenna work"))
     );
 
     let health = station.wait_for("/api/v1/health", |health| health["health"] != "well");

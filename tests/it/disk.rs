@@ -307,7 +307,7 @@ fn station_that_starts_on_a_full_disk_says_so_and_waits_if_its_journal_can_be_op
             let stage = Stage::new();
             let mut traffic = Traffic::new(stage.logs(), SEED, DEBUG_LINES);
             let ballast = disk.fill();
-            assert_refuses(&stage, disk, "full");
+            assert_refuses(&stage, disk, "No space left");
             ballast.free();
 
             let mut station = Station::run_with(&stage, JOURNAL, &disk.journal());

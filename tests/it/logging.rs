@@ -44,7 +44,7 @@ fn log_file_has_what_standard_error_has_and_follows_its_name() {
 
     fs::rename(&file, stage.path("rotated")).expect("renamed");
     say_something(&station);
-    wait_for_entry(&file, "operator request");
+    wait_for_entry(&file, "command runs");
 
     station.signal("-TERM");
     assert!(station.wait_end().success());

@@ -29,6 +29,11 @@ mod flood;
 #[cfg(test)]
 mod follow;
 #[cfg(test)]
+mod gate;
+#[cfg(feature = "chaos")]
+#[cfg(test)]
+mod gate_kill;
+#[cfg(test)]
 mod harness;
 #[cfg(test)]
 mod kill9;

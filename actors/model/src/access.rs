@@ -79,6 +79,10 @@ pub struct Identity {
     pub name: Arc<str>,
     /// What they may do.
     pub role: Role,
+    /// The person who answers for it, where that is another name: the owner of a key.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schema(value_type = Option<String>)]
+    pub owner: Option<Arc<str>>,
 }
 
 impl Identity {
@@ -88,7 +92,21 @@ impl Identity {
         Identity {
             name: name.into(),
             role,
+            owner: None,
         }
+    }
+
+    /// The same, in the name of `owner`: who asks with a key cannot approve as the owner of that key.
+    #[must_use]
+    pub fn owned_by(mut self, owner: &str) -> Identity {
+        self.owner = Some(owner.into());
+        self
+    }
+
+    /// The person who answers for it.
+    #[must_use]
+    pub fn person(&self) -> &str {
+        self.owner.as_deref().unwrap_or(&self.name)
     }
 }
 

@@ -5,6 +5,7 @@
 //! A type here is a promise to clients: its field names carry their unit and do not change.
 
 mod access;
+mod command;
 mod event;
 pub mod repeater;
 mod signal;
@@ -12,6 +13,7 @@ mod subscribe;
 mod timestamp;
 
 pub use access::{Identity, Role, UnknownRole};
+pub use command::{Command, CommandId, CommandState, Decision, Needs, Step, Taken, Tier, Undo, Verdict};
 pub use event::{Event, EventData, NewEvent, Seq, Source};
 pub use signal::Signal;
 pub use subscribe::{Subscribe, SubscribeError};

@@ -33,6 +33,14 @@ pub(crate) fn may_read(role: Role, source: &Source) -> bool {
     role == Role::Admin || !source.matches(ACCESS)
 }
 
+impl Caller {
+    /// Lets through who has at least this role.
+    pub(crate) fn needs(&self, role: Role) -> Result<(), Problem> {
+        let enough = self.identity.role.covers(role);
+        enough.then_some(()).ok_or_else(|| Problem::forbidden(role))
+    }
+}
+
 impl FromRequest for Caller {
     type Error = Problem;
     type Future = Ready<Result<Caller, Problem>>;

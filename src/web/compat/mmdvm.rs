@@ -141,7 +141,7 @@ pub(crate) async fn list_qsos(api: Data<Api>, asked: Query<QsosQuery>) -> Result
 pub(crate) async fn get_health(api: Data<Api>) -> Result<HttpResponse, Problem> {
     let supervision = api.supervision()?;
     let journal = &api.station.journal;
-    let health = api.station.health.look(supervision, journal);
+    let health = api.station.health.look(supervision, journal, &api.station.gate);
     let state = repeater::current_state(journal).unwrap_or_default();
     let on_air = state.active_calls.iter().map(|call| call.started_at).max();
     let seen = Seen {

@@ -98,8 +98,94 @@ export interface paths {
         };
         get?: never;
         put?: never;
-        /** Restarts, stops or starts an actor. Answers when it is done. */
+        /** Restarts, stops or starts an actor: a command that passes the gate. Answers when it is done, or waits for people. */
         post: operations["post_request"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/audit": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** The audit, the newest rows first, each page checked by itself. */
+        get: operations["list_audit"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/audit/verify": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** Checks the audit as a whole: every row, its end, and that no event of the journal was left out. */
+        get: operations["verify_audit"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/commands": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** Commands, the newest first. */
+        get: operations["list_commands"];
+        put?: never;
+        /** Asks for a command. One that may run at once is answered when it has ended, one that waits for people at once. */
+        post: operations["post_command"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/commands/{id}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** One command. */
+        get: operations["get_command"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/commands/{id}/{word}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** Says something to a command. */
+        post: operations["post_word"];
         delete?: never;
         options?: never;
         head?: never;
@@ -113,7 +199,10 @@ export interface paths {
             path?: never;
             cookie?: never;
         };
-        /** Events of the journal. */
+        /**
+         * Events of the journal. A page may have less items than asked for, or none, and still a `next`: those of the source `access`
+         *     are for admins.
+         */
         get: operations["list_events"];
         put?: never;
         post?: never;
@@ -152,6 +241,41 @@ export interface paths {
         put?: never;
         post?: never;
         delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/keys": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** All keys, expired ones too. */
+        get: operations["list_keys"];
+        put?: never;
+        /** Makes a key. The answer has it once; the station keeps no more than its hash. */
+        post: operations["add_key"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/keys/{id}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        post?: never;
+        /** Revokes a key. It is of no use from the answer on, and open streams that were opened with it end. */
+        delete: operations["revoke_key"];
         options?: never;
         head?: never;
         patch?: never;
@@ -317,6 +441,60 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/api/v1/session": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** Who I am. Never refused. */
+        get: operations["get_session"];
+        put?: never;
+        /** Signs in: the answer sets the cookie `stationd_session`. A session that the browser had before ends. */
+        post: operations["sign_in"];
+        /** Signs out: this session ends, and its cookie is taken away. */
+        delete: operations["sign_out"];
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/sessions": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** The caller's sessions; an admin's answer has everybody's. */
+        get: operations["list_sessions"];
+        put?: never;
+        post?: never;
+        /** Signs out everywhere: every session of the caller ends, this one too. */
+        delete: operations["end_sessions"];
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/sessions/{id}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        post?: never;
+        /** Ends one session: of one's own, or as an admin anybody's. */
+        delete: operations["end_session"];
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/api/v1/signals": {
         parameters: {
             query?: never;
@@ -332,6 +510,42 @@ export interface paths {
         options?: never;
         head?: never;
         patch?: never;
+        trace?: never;
+    };
+    "/api/v1/users": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** Everybody who can sign in. */
+        get: operations["list_users"];
+        put?: never;
+        /** Adds somebody. */
+        post: operations["add_user"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/users/{name}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        post?: never;
+        /** Removes somebody and ends their sessions. */
+        delete: operations["remove_user"];
+        options?: never;
+        head?: never;
+        /** Changes somebody's role or password. */
+        patch: operations["set_user"];
         trace?: never;
     };
     "/api/ws": {
@@ -389,6 +603,44 @@ export interface paths {
 export type webhooks = Record<string, never>;
 export interface components {
     schemas: {
+        /** @description A page of the audit, the newest rows first. */
+        AuditPage: {
+            /** @description The rows. */
+            items: components["schemas"]["AuditRow"][];
+            /** @description What a check of these rows found. */
+            verified: components["schemas"]["Verified"];
+        };
+        /** @description A row of the audit, complete. */
+        AuditRow: {
+            /** @description When. */
+            at: components["schemas"]["Timestamp"];
+            /**
+             * Format: int64
+             * @description To which command, if to one.
+             */
+            command_id?: number | null;
+            /** @description All that belongs to this step, as JSON. */
+            detail: Record<string, never>;
+            /** @description Its seal, over all of this and the seal of the row before. */
+            hash: string;
+            /**
+             * Format: int64
+             * @description Its number, dense, from 1.
+             */
+            number: number;
+            /** @description In which role; empty for the gate. */
+            role: string;
+            /** @description Position in the journal of the event that it tells. */
+            seq: components["schemas"]["Seq"];
+            /** @description What happened: the event's type. */
+            step: string;
+            /** @description Whom it concerns. */
+            target: string;
+            /** @description What was to be done. */
+            verb: string;
+            /** @description Who; `gate` for what the gate did by itself. */
+            who: string;
+        };
         /**
          * @description What calls are put together by.
          * @enum {string}
@@ -430,6 +682,105 @@ export interface components {
              */
             subject: string;
         };
+        /** @description Something to be done in the outside world, with all that was decided about it. */
+        Command: {
+            /** @description With what. */
+            arguments: Record<string, never>;
+            /** @description What people said to it, oldest first. */
+            decisions: components["schemas"]["Decision"][];
+            /** @description What went wrong. */
+            error?: string | null;
+            /** @description Its steps, oldest first. */
+            events: components["schemas"]["Taken"][];
+            /** @description Its number. */
+            id: components["schemas"]["CommandId"];
+            /** @description Who has to agree. */
+            needs: components["schemas"]["Needs"];
+            /** @description After this time it is not begun any more. */
+            not_after: components["schemas"]["Timestamp"];
+            /** @description Where it came from: an address, and what they call themselves. */
+            origin?: string | null;
+            /** @description What came of it. */
+            outcome?: Record<string, never> | null;
+            /** @description Why, as they said. */
+            reason: string;
+            /** @description When it was asked for. */
+            requested_at: components["schemas"]["Timestamp"];
+            /** @description Who asks, by the name of the audit. */
+            requested_by: string;
+            /** @description Whose credential it was, if that is another name: the owner of a key. */
+            requester_owner?: string | null;
+            /** @description In which role. */
+            requester_role: components["schemas"]["Role"];
+            rolls_back?: components["schemas"]["CommandId"] | null;
+            /** @description Where it stands. */
+            state: components["schemas"]["CommandState"];
+            /**
+             * @description Whom it concerns: the path of an actor, the name of a key.
+             * @example repeater/parser
+             */
+            target: string;
+            /**
+             * Format: int32
+             * @description How much thought it needs.
+             * @example 2
+             */
+            tier: number;
+            /** @description The number of the token that it was run with. */
+            token?: string | null;
+            undo?: components["schemas"]["Undo"] | null;
+            /**
+             * @description What to do.
+             * @example actor.restart
+             */
+            verb: string;
+        };
+        /**
+         * Format: int64
+         * @description The number of a command, from 1, never used twice in a journal.
+         */
+        CommandId: number;
+        /** @description What is to be done. */
+        CommandRequest: {
+            /** @description With what. */
+            arguments?: Record<string, never>;
+            /** @description Only say what would happen. */
+            dry_run?: boolean;
+            /** @description After this time it is not begun any more. */
+            not_after?: string | null;
+            /** @description Why, up to 500 characters. */
+            reason?: string;
+            /**
+             * @description Whom it concerns.
+             * @example repeater/parser
+             */
+            target: string;
+            /**
+             * @description What to do.
+             * @example actor.restart
+             */
+            verb: string;
+        };
+        /**
+         * @description Where a command stands.
+         * @enum {string}
+         */
+        CommandState: "requested" | "approved" | "rejected" | "expired" | "cancelled" | "executing" | "done" | "failed" | "unknown" | "rolled_back" | "refused";
+        /** @description A person's decision. */
+        Decision: {
+            /** @description When. */
+            at: components["schemas"]["Timestamp"];
+            /** @description Who, by the name of the audit. */
+            by: string;
+            /** @description What. */
+            decision: components["schemas"]["Verdict"];
+            /** @description Whose credential it was, if that is another name: the owner of a key. */
+            owner?: string | null;
+            /** @description Why, as they said. */
+            reason: string;
+            /** @description With which role. */
+            role: components["schemas"]["Role"];
+        };
         /**
          * @description Whom a call is for.
          * @enum {string}
@@ -437,6 +788,8 @@ export interface components {
         DestinationKind: "group" | "private" | "routed";
         /** @description A request that is done, or will be in a moment. */
         Done: {
+            /** @description The number of the command that it was. */
+            command: components["schemas"]["CommandId"];
             /**
              * Format: int64
              * @description Which incarnation is up now.
@@ -450,7 +803,26 @@ export interface components {
              */
             path: string;
             /** @description What was asked. */
-            request: components["schemas"]["Verb"];
+            request: components["schemas"]["Request"];
+        };
+        /** @description What a command would come to; nothing was done. */
+        DryRun: {
+            /** @description Whether the caller may ask for it. */
+            allowed: boolean;
+            /** @description Always true. */
+            dry_run: boolean;
+            /** @description Who would have to agree. */
+            needs: components["schemas"]["Needs"];
+            /**
+             * Format: int32
+             * @description How much thought it needs.
+             */
+            tier: number;
+            /**
+             * @description What would happen.
+             * @example restart repeater/parser; log-tail is restarted with it
+             */
+            would: string;
         };
         /**
          * @description Why a call is over.
@@ -496,6 +868,58 @@ export interface components {
             message?: string | null;
             /** @description `panicked`, `failed`, `hung`, … */
             reason: string;
+        };
+        /** @description The first thing that is not as it was written. */
+        Fault: {
+            /** @enum {string} */
+            fault: "missing";
+            /**
+             * Format: int64
+             * @description The first that is.
+             */
+            number: number;
+        } | {
+            /** @enum {string} */
+            fault: "altered";
+            /**
+             * Format: int64
+             * @description Which.
+             */
+            number: number;
+            /** @description The event that it claims to tell. */
+            seq: components["schemas"]["Seq"];
+        } | {
+            /**
+             * Format: int64
+             * @description As many as the head says.
+             */
+            expected: number;
+            /** @enum {string} */
+            fault: "truncated";
+            /**
+             * Format: int64
+             * @description As many as there are.
+             */
+            found: number;
+        } | {
+            /** @enum {string} */
+            fault: "added";
+            /**
+             * Format: int64
+             * @description The first of them.
+             */
+            number: number;
+        } | {
+            /** @enum {string} */
+            fault: "head";
+        } | {
+            /** @enum {string} */
+            fault: "rewritten";
+        } | {
+            /** @enum {string} */
+            fault: "untold";
+            /** @description Which event. */
+            seq: components["schemas"]["Seq"];
         };
         /** @description What a session is told. */
         Frame: {
@@ -590,6 +1014,40 @@ export interface components {
             /** @description Its version. */
             version?: string | null;
         };
+        /** @description Somebody whose claim to a name and a role was checked. */
+        Identity: {
+            /** @description The name under which the audit knows them: a user's, `key:NAME`, or `local` for this computer's own users. */
+            name: string;
+            /** @description The person who answers for it, where that is another name: the owner of a key. */
+            owner?: string | null;
+            /** @description What they may do. */
+            role: components["schemas"]["Role"];
+        };
+        /** @description A key that was made. */
+        KeyMade: components["schemas"]["KeyShown"] & {
+            /**
+             * @description The key itself: shown now and never again.
+             * @example sk_0123456789ab_0123456789abcdef0123456789abcdef0123456789abcdef
+             */
+            key: string;
+        };
+        /** @description A key, without what makes it one. */
+        KeyShown: {
+            /** @description Since when. */
+            created_at: string;
+            /** @description Who made it. */
+            created_by: string;
+            /** @description Until when; null: until it is revoked. */
+            expires_at?: string | null;
+            /** @description Its name in the API, and the part of it that is no secret. */
+            id: string;
+            /** @description When it was used last. */
+            last_used_at?: string | null;
+            /** @description What it is for. */
+            name: string;
+            /** @description What it lets do. */
+            role: components["schemas"]["Role"];
+        };
         /** @description A link to a reflector, master or room. */
         Link: {
             /** @description Who or what caused the change. */
@@ -664,6 +1122,40 @@ export interface components {
             /** @description What it is at. */
             state: components["schemas"]["ModemState"];
         };
+        /** @description Who has to agree. */
+        Needs: {
+            /**
+             * Format: int32
+             * @description So many people; 0 = nobody.
+             */
+            people: number;
+            /** @description At least in this role. */
+            role: components["schemas"]["Role"];
+        };
+        /** @description A key that is wanted. */
+        NewKeyAsked: {
+            /** @description When it shall end (RFC 3339, UTC); absent: when it is revoked. */
+            expires_at?: string | null;
+            /**
+             * @description What it is for, 1 to 64 characters.
+             * @example dashboard
+             */
+            name: string;
+            /** @description What it shall let do. */
+            role: components["schemas"]["Role"];
+        };
+        /** @description Somebody new. */
+        NewUser: {
+            /**
+             * @description 1 to 32 letters, digits, dots, hyphens and underscores.
+             * @example ann
+             */
+            name: string;
+            /** @description At least 8 characters. */
+            password: string;
+            /** @description viewer, operator or admin; the first account has to be an admin's. */
+            role: components["schemas"]["Role"];
+        };
         /** @description One page of a list. */
         Paged_Call: {
             /** @description The items, in the order of the list. */
@@ -673,6 +1165,64 @@ export interface components {
                 /** @description What this document is. */
                 type: components["schemas"]["CallType"];
             })[];
+            /** @description Give this as `cursor` for the page behind; null on the last one. */
+            next?: string | null;
+        };
+        /** @description One page of a list. */
+        Paged_Command: {
+            /** @description The items, in the order of the list. */
+            items: {
+                /** @description With what. */
+                arguments: Record<string, never>;
+                /** @description What people said to it, oldest first. */
+                decisions: components["schemas"]["Decision"][];
+                /** @description What went wrong. */
+                error?: string | null;
+                /** @description Its steps, oldest first. */
+                events: components["schemas"]["Taken"][];
+                /** @description Its number. */
+                id: components["schemas"]["CommandId"];
+                /** @description Who has to agree. */
+                needs: components["schemas"]["Needs"];
+                /** @description After this time it is not begun any more. */
+                not_after: components["schemas"]["Timestamp"];
+                /** @description Where it came from: an address, and what they call themselves. */
+                origin?: string | null;
+                /** @description What came of it. */
+                outcome?: Record<string, never> | null;
+                /** @description Why, as they said. */
+                reason: string;
+                /** @description When it was asked for. */
+                requested_at: components["schemas"]["Timestamp"];
+                /** @description Who asks, by the name of the audit. */
+                requested_by: string;
+                /** @description Whose credential it was, if that is another name: the owner of a key. */
+                requester_owner?: string | null;
+                /** @description In which role. */
+                requester_role: components["schemas"]["Role"];
+                rolls_back?: components["schemas"]["CommandId"] | null;
+                /** @description Where it stands. */
+                state: components["schemas"]["CommandState"];
+                /**
+                 * @description Whom it concerns: the path of an actor, the name of a key.
+                 * @example repeater/parser
+                 */
+                target: string;
+                /**
+                 * Format: int32
+                 * @description How much thought it needs.
+                 * @example 2
+                 */
+                tier: number;
+                /** @description The number of the token that it was run with. */
+                token?: string | null;
+                undo?: components["schemas"]["Undo"] | null;
+                /**
+                 * @description What to do.
+                 * @example actor.restart
+                 */
+                verb: string;
+            }[];
             /** @description Give this as `cursor` for the page behind; null on the last one. */
             next?: string | null;
         };
@@ -712,12 +1262,58 @@ export interface components {
             next?: string | null;
         };
         /** @description One page of a list. */
+        Paged_KeyShown: {
+            /** @description The items, in the order of the list. */
+            items: {
+                /** @description Since when. */
+                created_at: string;
+                /** @description Who made it. */
+                created_by: string;
+                /** @description Until when; null: until it is revoked. */
+                expires_at?: string | null;
+                /** @description Its name in the API, and the part of it that is no secret. */
+                id: string;
+                /** @description When it was used last. */
+                last_used_at?: string | null;
+                /** @description What it is for. */
+                name: string;
+                /** @description What it lets do. */
+                role: components["schemas"]["Role"];
+            }[];
+            /** @description Give this as `cursor` for the page behind; null on the last one. */
+            next?: string | null;
+        };
+        /** @description One page of a list. */
         Paged_LinkStatus: {
             /** @description The items, in the order of the list. */
             items: (components["schemas"]["Link"] & {
                 /** @description Since when, by the host's clock. */
                 since: components["schemas"]["Timestamp"];
             })[];
+            /** @description Give this as `cursor` for the page behind; null on the last one. */
+            next?: string | null;
+        };
+        /** @description One page of a list. */
+        Paged_SessionShown: {
+            /** @description The items, in the order of the list. */
+            items: {
+                /** @description Where they signed in from. */
+                address?: string | null;
+                /** @description What the browser calls itself. */
+                agent: string;
+                /** @description When they signed in. */
+                created_at: string;
+                /** @description Whether it is the one that asks. */
+                current: boolean;
+                /** @description Its name in the API. */
+                id: string;
+                /** @description When it was used last. */
+                last_used_at?: string | null;
+                /** @description What they may do. */
+                role: components["schemas"]["Role"];
+                /** @description Who signed in. */
+                user: string;
+            }[];
             /** @description Give this as `cursor` for the page behind; null on the last one. */
             next?: string | null;
         };
@@ -737,10 +1333,27 @@ export interface components {
             /** @description Give this as `cursor` for the page behind; null on the last one. */
             next?: string | null;
         };
+        /** @description One page of a list. */
+        Paged_UserShown: {
+            /** @description The items, in the order of the list. */
+            items: {
+                /** @description Since when. */
+                created_at: string;
+                /** @description When one of their sessions was used last. */
+                last_used_at?: string | null;
+                /** @description Their name. */
+                name: string;
+                /** @description What they may do. */
+                role: components["schemas"]["Role"];
+            }[];
+            /** @description Give this as `cursor` for the page behind; null on the last one. */
+            next?: string | null;
+        };
         /** @description A problem document. */
         Problem: {
             /** @description What it was this time. */
             detail: string;
+            needed?: components["schemas"]["Role"] | null;
             /**
              * Format: int32
              * @description HTTP status code.
@@ -882,6 +1495,16 @@ export interface components {
             /** @description The modem. */
             modem: components["schemas"]["ModemStatus"];
         };
+        /**
+         * @description What can be asked of an actor by the path of a request.
+         * @enum {string}
+         */
+        Request: "restart" | "stop" | "start";
+        /**
+         * @description What somebody may do. A person's roles contain each other; `station` is a machine's and contains nothing.
+         * @enum {string}
+         */
+        Role: "viewer" | "operator" | "admin" | "station";
         /** @description Received signal strength over a call, in dBm; `min` is the weakest. */
         Rssi: {
             /**
@@ -901,10 +1524,52 @@ export interface components {
             min: number;
         };
         /**
+         * @description What is said to a command.
+         * @enum {string}
+         */
+        Say: "approve" | "reject" | "cancel" | "override" | "rollback";
+        /**
          * Format: int64
          * @description Position of an event in the journal: dense, from 1, never used twice.
          */
         Seq: number;
+        /** @description Who somebody is to the station. */
+        SessionNow: {
+            /** @description Whether there is any account. If not, set-up is not over, and this computer's own users are admins. */
+            accounts: boolean;
+            /** @description What requests that change something say in `X-CSRF-Token`. */
+            csrf?: string | null;
+            /** @description When the session ends if nothing is asked until then. */
+            expires_at?: string | null;
+            identity: components["schemas"]["Identity"] | null;
+            via: components["schemas"]["Via"] | null;
+        };
+        /** @description A browser in which somebody is signed in. */
+        SessionShown: {
+            /** @description Where they signed in from. */
+            address?: string | null;
+            /** @description What the browser calls itself. */
+            agent: string;
+            /** @description When they signed in. */
+            created_at: string;
+            /** @description Whether it is the one that asks. */
+            current: boolean;
+            /** @description Its name in the API. */
+            id: string;
+            /** @description When it was used last. */
+            last_used_at?: string | null;
+            /** @description What they may do. */
+            role: components["schemas"]["Role"];
+            /** @description Who signed in. */
+            user: string;
+        };
+        /** @description A name and its password. */
+        SignIn: {
+            /** @description Password of the user. */
+            password: string;
+            /** @description Name of the user. */
+            user: string;
+        };
         /** @description The present value of something that changes often (a level, a progress, the supervisor tree). */
         Signal: {
             /** @description When it was taken. */
@@ -918,6 +1583,8 @@ export interface components {
         };
         /** @description The present, as far as the subscription asks for it. */
         Snapshot: {
+            /** @description Commands that wait for somebody's approval. */
+            approvals: number;
             /** @description The station's clock. */
             at: components["schemas"]["Timestamp"];
             /** @description Whether the calls are invented. */
@@ -946,6 +1613,11 @@ export interface components {
             /** @description All calls of the window. Where two ran at a time, the time is busy once. */
             total: components["schemas"]["Sum"];
         };
+        /**
+         * @description A step in the life of a command: the type of the event that tells it.
+         * @enum {string}
+         */
+        Step: "requested" | "approved" | "rejected" | "expired" | "cancelled" | "executing" | "done" | "failed" | "unknown" | "rolled_back" | "refused" | "overridden" | "acknowledged";
         /** @description What a client says to a WebSocket. */
         Subscribe: {
             /**
@@ -983,6 +1655,18 @@ export interface components {
              * @description Their lengths together, in seconds.
              */
             talk_s: number;
+        };
+        /** @description A step that was taken. */
+        Taken: {
+            /** @description When. */
+            at: components["schemas"]["Timestamp"];
+            /** @description By whom; `gate` for what the gate did by itself. */
+            by: string;
+            /** @description Why, or what happened. */
+            detail?: string;
+            role?: components["schemas"]["Role"] | null;
+            /** @description Which. */
+            step: components["schemas"]["Step"];
         };
         /**
          * Format: date-time
@@ -1041,11 +1725,55 @@ export interface components {
              */
             uptime_ms?: number | null;
         };
+        /** @description How a command is undone: another command to the same target. */
+        Undo: {
+            /** @description With what. */
+            arguments: Record<string, never>;
+            /** @description What to do. */
+            verb: string;
+        };
+        /** @description What becomes different. A new password ends the sessions that the old one opened. */
+        UserChange: {
+            /** @description The new password. */
+            password?: string | null;
+            role?: components["schemas"]["Role"] | null;
+        };
+        /** @description Somebody who can sign in. */
+        UserShown: {
+            /** @description Since when. */
+            created_at: string;
+            /** @description When one of their sessions was used last. */
+            last_used_at?: string | null;
+            /** @description Their name. */
+            name: string;
+            /** @description What they may do. */
+            role: components["schemas"]["Role"];
+        };
         /**
-         * @description What can be asked.
+         * @description What a person said to a command.
          * @enum {string}
          */
-        Verb: "restart" | "stop" | "start";
+        Verdict: "approved" | "rejected" | "confirmed" | "override" | "acknowledged";
+        /** @description What was found when the audit was checked. */
+        Verified: {
+            /**
+             * Format: int64
+             * @description Rows that were checked and are in order.
+             */
+            checked: number;
+            fault?: components["schemas"]["Fault"] | null;
+            /** @description The seal of the newest row; whoever notes it elsewhere can prove later that nothing was cut off. */
+            head: string;
+            /** @description Whether all that was checked is as it was written. */
+            ok: boolean;
+            /** @description The same in words. */
+            reason?: string | null;
+        };
+        /**
+         * @description How somebody is known.
+         * @enum {string}
+         */
+        Via: "local" | "session" | "key";
         /** @description An event in the watcher's words. */
         WatcherEvent: {
             /** @description Of a call: a `WatcherQso`. Of a mode: `old_mode`, `new_mode`. Of an error: `message`, `count`. */
@@ -1191,11 +1919,14 @@ export interface components {
             /** @description `IDLE`, `RX`, `TX`, `ERROR` or `UNKNOWN`. */
             modem_state: string;
         };
-        /**
-         * @description How the station is.
-         * @enum {string}
-         */
-        Word: "well" | "degraded" | "down";
+        /** @description Why. */
+        Word: {
+            /**
+             * @description Why, up to 500 characters. An override demands it.
+             * @default
+             */
+            reason: string;
+        };
     };
     responses: never;
     parameters: never;
@@ -1334,7 +2065,7 @@ export interface operations {
                 /** @description Path of the actor, as in `repeater/parser` */
                 path: string;
                 /** @description What to do */
-                request: components["schemas"]["Verb"];
+                request: components["schemas"]["Request"];
             };
             cookie?: never;
         };
@@ -1354,13 +2085,22 @@ export interface operations {
                     "application/json": components["schemas"]["Done"];
                 };
             };
-            /** @description It is being done: the actor that answers is the one to be restarted */
+            /** @description It is being done: the actor that answers is the one to be restarted. Or a command that waits for people */
             202: {
                 headers: {
                     [name: string]: unknown;
                 };
                 content: {
                     "application/json": components["schemas"]["Done"];
+                };
+            };
+            /** @description It takes another role */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
                 };
             };
             /** @description There is no such actor */
@@ -1382,6 +2122,298 @@ export interface operations {
                 };
             };
             /** @description It did not come up */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    list_audit: {
+        parameters: {
+            query?: {
+                /** @description Rows on the page, 1 to 1000; 100 if absent. */
+                limit?: number;
+                /** @description Only rows of events ahead of this position: the `seq` of the last row of the page before. */
+                before?: number;
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description A page of rows, and whether they are as they were written */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["AuditPage"];
+                };
+            };
+            /** @description A parameter is wrong */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description It takes an operator */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    verify_audit: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description What was found */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Verified"];
+                };
+            };
+            /** @description It takes an operator */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    list_commands: {
+        parameters: {
+            query?: {
+                /** @description `waiting` for people, `open`, or `all`, which it is if absent. */
+                state?: "waiting" | "open" | "all";
+                /** @description Items on the page, 1 to 1000; 100 if absent. */
+                limit?: number;
+                /** @description `next` of the page before. */
+                cursor?: string;
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description A page of commands */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Paged_Command"];
+                };
+            };
+            /** @description A parameter is wrong */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    post_command: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["CommandRequest"];
+            };
+        };
+        responses: {
+            /** @description It has ended; see its state. Of a dry run: what would happen */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Command"];
+                };
+            };
+            /** @description It waits for people, or runs */
+            202: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Command"];
+                };
+            };
+            /** @description It cannot be understood */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description It takes another role */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description There is no such target */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description It cannot be done now */
+            409: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description It cannot be noted now, and was not run */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    get_command: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description Number of the command */
+                id: number;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description The command */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Command"];
+                };
+            };
+            /** @description There is no such command */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    post_word: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description Number of the command */
+                id: number;
+                /** @description What to say */
+                word: components["schemas"]["Say"];
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["Word"];
+            };
+        };
+        responses: {
+            /** @description It has ended; see its state */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Command"];
+                };
+            };
+            /** @description It waits for more people, or runs */
+            202: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Command"];
+                };
+            };
+            /** @description It takes another role, or another person */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description There is no such command */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description It is past that */
+            409: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description It cannot be noted now */
             503: {
                 headers: {
                     [name: string]: unknown;
@@ -1493,6 +2525,107 @@ export interface operations {
                 };
                 content: {
                     "application/json": components["schemas"]["Health"];
+                };
+            };
+        };
+    };
+    list_keys: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description The keys, by name */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Paged_KeyShown"];
+                };
+            };
+        };
+    };
+    add_key: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["NewKeyAsked"];
+            };
+        };
+        responses: {
+            /** @description The key */
+            201: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["KeyMade"];
+                };
+            };
+            /** @description Name or end is not acceptable */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The name is taken, or the first account would be no admin's */
+            409: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    revoke_key: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description Which key */
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description It is revoked */
+            204: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            /** @description There is no such key */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Nobody would be admin */
+            409: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
                 };
             };
         };
@@ -1820,6 +2953,154 @@ export interface operations {
             };
         };
     };
+    get_session: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Who asks, as far as it is known */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["SessionNow"];
+                };
+            };
+        };
+    };
+    sign_in: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["SignIn"];
+            };
+        };
+        responses: {
+            /** @description Signed in */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["SessionNow"];
+                };
+            };
+            /** @description Name or password is wrong */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Too many attempts; `Retry-After` says when */
+            429: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    sign_out: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Signed out, or was not signed in */
+            204: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+        };
+    };
+    list_sessions: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description The sessions, the newest first */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Paged_SessionShown"];
+                };
+            };
+        };
+    };
+    end_sessions: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Signed out everywhere */
+            204: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+        };
+    };
+    end_session: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description Which session */
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description It has ended, on its open streams too */
+            204: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            /** @description There is no such session */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
     list_signals: {
         parameters: {
             query?: {
@@ -1843,6 +3124,161 @@ export interface operations {
             };
             /** @description A parameter is wrong */
             400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    list_users: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description The users, by name */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Paged_UserShown"];
+                };
+            };
+        };
+    };
+    add_user: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["NewUser"];
+            };
+        };
+        responses: {
+            /** @description They can sign in */
+            201: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["UserShown"];
+                };
+            };
+            /** @description Name, role or password is not acceptable */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The name is taken, or the first account would be no admin's */
+            409: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    remove_user: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description Who */
+                name: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description They are gone, from open streams too */
+            204: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            /** @description There is no such user */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Nobody would be admin */
+            409: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    set_user: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description Who */
+                name: string;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["UserChange"];
+            };
+        };
+        responses: {
+            /** @description It is changed */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["UserShown"];
+                };
+            };
+            /** @description Role or password is not acceptable */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description There is no such user */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Nobody would be admin */
+            409: {
                 headers: {
                     [name: string]: unknown;
                 };
