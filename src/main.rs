@@ -9,6 +9,7 @@ mod descriptors;
 mod diary;
 mod effects;
 mod health;
+mod live;
 mod recorder;
 mod secret;
 mod station;

@@ -4,6 +4,7 @@
 //! root (one_for_one)
 //! ├─ journal       everything else waits for it
 //! ├─ access        people, keys and sessions
+//! ├─ config        the configuration in force, and its versions
 //! ├─ gate          every effect on the outside world
 //! ├─ simulator     demo only: the host that writes the log
 //! ├─ repeater      (rest_for_one) state-machine, parser, log-tail: consumers first; mqtt (one_for_one): one child a host
@@ -12,7 +13,7 @@
 //! ```
 //!
 //! A child that fails too often escalates: the root gives up and the process manager starts the service afresh. Those
-//! without which the station does its work (gate, diary, simulator) are suspended instead.
+//! without which the station does its work (config, gate, diary, simulator) are suspended instead.
 //! Actors meet through the journal and through `ChildRef`s that are handed over here, never by looking each other up.
 
 use std::fmt;
@@ -23,19 +24,29 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use anyhow::Context;
-use gate::{Gate, Seal};
+use gate::workflow::Act;
+use gate::{Gate, Seal, Submitted};
 use journal::{Journal, JournalActor};
 use kernel::{Child, ChildSpec, ExitReason, Health, OnExhausted, Outcome, Supervision, SupervisorSpec};
+use model::{Command, CommandState, Identity, Role, Tier};
+use repeater::Section;
 use sim::MmdvmHostActor;
 use thiserror::Error;
 use tokio::sync::SetOnce;
 
 use crate::access::{Access, AccessActor};
-use crate::config::{Config, WebConfig};
+use crate::config::{Config, Loaded, WebConfig};
 use crate::health::{HealthLog, Moment};
+use crate::live::{LevelSwitch, Live, What, request};
 use crate::secret::{self, Secret};
 use crate::web::Tls;
 use crate::{diary, effects, recorder, web};
+
+/// Why a reload was asked for by a signal.
+const SIGNALLED: &str = "SIGHUP";
+
+/// How long a reload is waited for.
+const RELOAD_LIMIT: Duration = Duration::from_secs(40);
 
 /// What the demo adds.
 pub(crate) struct Demo {
@@ -46,8 +57,8 @@ pub(crate) struct Demo {
 /// What the station's own actors know of it.
 #[derive(Clone)]
 pub(crate) struct Shared {
-    /// Its name, as the page shows it.
-    pub(crate) name: Arc<str>,
+    /// The configuration in force.
+    pub(crate) live: Live,
     /// Whether the calls are invented.
     pub(crate) demo: bool,
     pub(crate) journal: Journal,
@@ -80,6 +91,8 @@ pub(crate) struct Opened {
 pub(crate) struct Station {
     supervision: Supervision,
     journal: Journal,
+    gate: Gate,
+    live: Live,
     address: SocketAddr,
     /// Held for its drop.
     _claim: File,
@@ -113,7 +126,8 @@ pub(crate) fn open(config: &Config) -> anyhow::Result<Opened> {
 ///
 /// # Errors
 /// When a file cannot be opened, the port is taken, nobody could be kept out of it, or the tree contradicts itself.
-pub(crate) fn launch(config: &Config, demo: Option<Demo>) -> anyhow::Result<Station> {
+pub(crate) fn launch(loaded: &Loaded, demo: Option<Demo>, level: LevelSwitch) -> anyhow::Result<Station> {
+    let config = &loaded.config;
     let Opened {
         journal,
         journal_child,
@@ -123,20 +137,19 @@ pub(crate) fn launch(config: &Config, demo: Option<Demo>) -> anyhow::Result<Stat
         claim,
     } = open(config)?;
     guard_door(&config.web, &access)?;
-    let tls = config
-        .web
-        .tls
-        .files()
-        .map(|(certificate, key)| Tls::open(certificate, key));
-    let tls = tls.transpose().map_err(|error| Misconfigured(error.to_string()))?;
+    let tls = open_tls(&config.web)?;
     let listener = web::listen(config.web.address())
         .with_context(|| format!("cannot listen on {} (web.bind, web.port)", config.web.address()))?;
     let address = listener.local_addr()?;
     let supervision = Arc::new(SetOnce::new());
-    let (gate, gate_child) = Gate::new(&config.gate, &journal, &seal, effects::all(&supervision)?)?;
+    let station = Arc::new(SetOnce::new());
+    let fixed = demo.as_ref().map(|_| "the demo has no configuration to change");
+    let (live, config_child) = Live::new(loaded, fixed, (&journal, &access), level, &station);
+    let effects = effects::all(&supervision, &live, &access)?;
+    let (gate, gate_child) = Gate::new(&config.gate, &journal, &seal, effects)?;
 
     let shared = Shared {
-        name: config.station.name.as_str().into(),
+        live: live.clone(),
         demo: demo.is_some(),
         journal: journal.clone(),
         supervision,
@@ -147,13 +160,15 @@ pub(crate) fn launch(config: &Config, demo: Option<Demo>) -> anyhow::Result<Stat
     };
 
     let simulator = demo.map(|demo| demo.host.on_exhausted(OnExhausted::Suspend));
-    let repeater = repeater::children(&config.repeater, &journal);
+    let section = Section::new(move || live.running().config.repeater.clone());
+    let repeater = repeater::children(section, &journal);
     let recorder = recorder::child(shared.clone()).on_exhausted(OnExhausted::Suspend);
-    let web = web::child(&config.web, &config.clients, listener, shared.clone(), tls);
+    let web = web::child(listener, shared.clone(), tls);
 
     let root = SupervisorSpec::new("root")
         .child(journal_child)
         .child(access_child)
+        .child(config_child.on_exhausted(OnExhausted::Suspend))
         .child(gate_child.on_exhausted(OnExhausted::Suspend))
         .children(simulator.map(Child::from))
         .child(repeater)
@@ -162,16 +177,29 @@ pub(crate) fn launch(config: &Config, demo: Option<Demo>) -> anyhow::Result<Stat
 
     let supervision = kernel::launch(root).context("cannot launch the actors")?;
     shared.supervision.set(supervision.clone()).context("launched twice")?;
+    let (gate, live) = (shared.gate.clone(), shared.live.clone());
+    station.set(shared).ok().context("launched twice")?;
     Ok(Station {
         supervision,
         journal,
+        gate,
+        live,
         address,
         _claim: claim,
     })
 }
 
+fn open_tls(web: &WebConfig) -> Result<Option<Tls>, Misconfigured> {
+    let files = web.tls.files();
+    let tls = files.map(|(certificate, key)| Tls::open(certificate, key)).transpose();
+    tls.map_err(|error| Misconfigured(error.to_string()))
+}
+
 /// Refuses a door that is open to the network and to which nobody has a key.
 fn guard_door(web: &WebConfig, access: &Access) -> Result<(), Misconfigured> {
+    if let Some(reason) = door_problem(web, access) {
+        return Err(Misconfigured(format!("web.bind: {reason}")));
+    }
     if access.book().has_accounts() {
         return Ok(());
     }
@@ -179,15 +207,20 @@ fn guard_door(web: &WebConfig, access: &Access) -> Result<(), Misconfigured> {
         tracing::info!("no account yet: whoever uses this computer is admin");
         return Ok(());
     }
-    if web.behind_tls_proxy {
-        tracing::warn!("no account yet: nobody can sign in; stop, then: stationd user add NAME --role admin");
-        return Ok(());
-    }
-    Err(Misconfigured(format!(
-        "web.bind: {} is no loopback address, and there is no account that anybody could sign in with; make the first with \
-         `stationd user add NAME --role admin`, then start again",
-        web.bind
-    )))
+    tracing::warn!("no account yet: nobody can sign in; stop, then: stationd user add NAME --role admin");
+    Ok(())
+}
+
+/// Why the service does not start with this door.
+pub(crate) fn door_problem(web: &WebConfig, access: &Access) -> Option<String> {
+    let may_start = access.book().has_accounts() || web.bind.is_loopback() || web.behind_tls_proxy;
+    (!may_start).then(|| {
+        format!(
+            "{} is no loopback address, and there is no account that anybody could sign in with; make the first with \
+             `stationd user add NAME --role admin`, then start again",
+            web.bind
+        )
+    })
 }
 
 /// Takes the journal for this process: two stations in one file would fence each other's appends for ever.
@@ -212,10 +245,35 @@ pub(crate) fn is_running(journal: &Path) -> bool {
     lock.is_ok_and(|lock| lock.try_lock().is_err())
 }
 
+fn waits_for_a_word(command: &Command) -> bool {
+    command.state == CommandState::Requested && command.tier == Tier::Confirm
+}
+
 impl Station {
     /// Where the page is.
     pub(crate) fn address(&self) -> SocketAddr {
         self.address
+    }
+
+    /// Reads the configuration file again: whoever may signal this process has it in hand. The policy has its say; what it
+    /// wants confirmed, the signal confirms as well.
+    pub(crate) async fn reload(&self) {
+        let by = Identity::new("signal", Role::Admin);
+        let order = request::order(What::Reload, SIGNALLED);
+        let asked = request::submit(&self.live, &self.gate, order, &by).await;
+        let confirmed = match asked {
+            Ok(Submitted { command, .. }) if waits_for_a_word(&command) => {
+                self.gate.decide(command.id, Act::Approve, &by, SIGNALLED).await
+            }
+            other => other,
+        };
+        match confirmed {
+            Ok(submitted) => {
+                let command = self.gate.ended(submitted, RELOAD_LIMIT).await;
+                tracing::info!(command = command.id.0, state = ?command.state, error = command.error, "reload");
+            }
+            Err(error) => tracing::error!(%error, "configuration not reloaded"),
+        }
     }
 
     /// Waits until every child is up or not wanted.

@@ -16,7 +16,7 @@ use kernel::ChildSpec;
 use model::{NewEvent, Source, Timestamp};
 use tokio::sync::{Mutex, Semaphore};
 
-use super::book::{Book, Change, Lifetime};
+use super::book::{Book, Change};
 use super::{AccessError, Board, newest_use};
 
 /// The producer's name in the journal, and the source of its events.
@@ -41,7 +41,7 @@ pub(crate) struct Make {
 }
 
 /// The child `access`.
-pub(crate) fn child(journal: &Journal, board: &Arc<Board>, lifetime: Lifetime) -> ChildSpec<AccessActor> {
+pub(crate) fn child(journal: &Journal, board: &Arc<Board>) -> ChildSpec<AccessActor> {
     let (journal, board) = (journal.clone(), Arc::clone(board));
     ChildSpec::new(ACCESS, move |_| {
         let keeper = Keeper {
@@ -52,7 +52,6 @@ pub(crate) fn child(journal: &Journal, board: &Arc<Board>, lifetime: Lifetime) -
         Ok(AccessActor {
             keeper: Arc::new(Mutex::new(keeper)),
             places: Arc::new(Semaphore::new(WAITING)),
-            lifetime,
             ending: false,
         })
     })
@@ -62,7 +61,6 @@ pub(crate) fn child(journal: &Journal, board: &Arc<Board>, lifetime: Lifetime) -
 pub(crate) struct AccessActor {
     keeper: Arc<Mutex<Keeper>>,
     places: Arc<Semaphore>,
-    lifetime: Lifetime,
     ending: bool,
 }
 
@@ -71,7 +69,7 @@ impl Actor for AccessActor {
 
     fn started(&mut self, ctx: &mut Context<AccessActor>) {
         ctx.run_interval(TIDY_UP_EVERY, |access, ctx| {
-            let tidied = tidy_up(Arc::clone(&access.keeper), access.lifetime);
+            let tidied = tidy_up(Arc::clone(&access.keeper));
             ctx.spawn(tidied.into_actor(access));
         });
     }
@@ -82,7 +80,7 @@ impl Actor for AccessActor {
             return Running::Stop;
         }
         self.ending = true;
-        let tidied = tidy_up(Arc::clone(&self.keeper), self.lifetime);
+        let tidied = tidy_up(Arc::clone(&self.keeper));
         ctx.spawn(tidied.into_actor(self).map(|(), _, ctx| ctx.stop()));
         Running::Continue
     }
@@ -104,11 +102,12 @@ impl Handler<Make> for AccessActor {
 }
 
 /// Nobody waits for it: what it would have written is written the next time.
-async fn tidy_up(keeper: Arc<Mutex<Keeper>>, lifetime: Lifetime) {
+async fn tidy_up(keeper: Arc<Mutex<Keeper>>) {
     let mut keeper = keeper.lock().await;
-    if !keeper.board.is_untidy(lifetime, Timestamp::now()) {
+    if !keeper.board.is_untidy(Timestamp::now()) {
         return;
     }
+    let lifetime = keeper.board.lifetime();
     if let Err(error) = keeper.make(Change::TidyUp { lifetime }, ACCESS).await {
         tracing::warn!(%error, "last uses of keys and sessions not stored");
     }

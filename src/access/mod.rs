@@ -93,14 +93,32 @@ pub(crate) struct Board {
     changes: watch::Sender<u64>,
     /// Uses up to here are stored.
     stored: Mutex<Option<Timestamp>>,
+    rules: RwLock<Rules>,
+}
+
+/// What the configuration says.
+#[derive(Clone, Copy)]
+struct Rules {
+    lifetime: Lifetime,
+    local: LocalRole,
+}
+
+impl Rules {
+    fn of(config: &AccessConfig) -> Rules {
+        Rules {
+            lifetime: Lifetime::of(config),
+            local: config.local_role,
+        }
+    }
 }
 
 impl Board {
-    fn new(book: Book) -> Board {
+    fn new(book: Book, config: &AccessConfig) -> Board {
         Board {
             stored: Mutex::new(newest_use(&book)),
             book: RwLock::new(Arc::new(book)),
             changes: watch::Sender::new(0),
+            rules: RwLock::new(Rules::of(config)),
         }
     }
 
@@ -113,14 +131,18 @@ impl Board {
         self.changes.send_modify(|count| *count = count.wrapping_add(1));
     }
 
+    fn lifetime(&self) -> Lifetime {
+        self.rules.read().lifetime
+    }
+
     /// Uses up to here are stored.
     fn mark_stored(&self, newest: Option<Timestamp>) {
         *self.stored.lock() = newest;
     }
 
     /// Whether something was used, or has expired, since the book was stored.
-    fn is_untidy(&self, lifetime: Lifetime, now: Timestamp) -> bool {
-        let book = self.book();
+    fn is_untidy(&self, now: Timestamp) -> bool {
+        let (book, lifetime) = (self.book(), self.lifetime());
         let expired = book
             .sessions
             .values()
@@ -148,8 +170,6 @@ struct Inner {
     passwords: Passwords,
     throttle: Mutex<Throttle>,
     refused: Mutex<RefusedSignIns>,
-    lifetime: Lifetime,
-    local: LocalRole,
 }
 
 /// Sign-ins refused that the journal does not know of yet.
@@ -183,8 +203,8 @@ impl Access {
         config: &AccessConfig,
     ) -> Result<(Access, ChildSpec<AccessActor>), AccessError> {
         let (book, _) = actor::stored(journal)?;
-        let board = Arc::new(Board::new(book));
-        let child = actor::child(journal, &board, Lifetime::of(config));
+        let board = Arc::new(Board::new(book, config));
+        let child = actor::child(journal, &board);
         let inner = Inner {
             board,
             writer: child.child_ref(),
@@ -193,8 +213,6 @@ impl Access {
             passwords: Passwords::new()?,
             throttle: Mutex::default(),
             refused: Mutex::default(),
-            lifetime: Lifetime::of(config),
-            local: config.local_role,
         };
         Ok((Access(Arc::new(inner)), child))
     }
@@ -220,7 +238,13 @@ impl Access {
     }
 
     pub(crate) fn lifetime(&self) -> Lifetime {
-        self.0.lifetime
+        self.0.board.lifetime()
+    }
+
+    /// From now on this section holds. Streams of those who may not listen any more end.
+    pub(crate) fn configure(&self, config: &AccessConfig) {
+        *self.0.board.rules.write() = Rules::of(config);
+        self.0.board.changes.send_modify(|count| *count = count.wrapping_add(1));
     }
 
     /// Whose key it is.
@@ -258,7 +282,7 @@ impl Access {
         match credential {
             Credential::Local => {
                 let role = if book.has_accounts() {
-                    self.0.local.role()
+                    self.0.board.rules.read().local.role()
                 } else {
                     Some(Role::Admin)
                 };
@@ -271,7 +295,7 @@ impl Access {
             }
             Credential::Session(id) => {
                 let session = book.sessions.get(id)?;
-                if session.expires_at(self.0.lifetime) <= now {
+                if session.expires_at(self.lifetime()) <= now {
                     return None;
                 }
                 session.last_used.note(now);

@@ -1,5 +1,6 @@
 //! `stationd run` and `stationd demo`: launch the tree, wait for its end or for a signal, end in order.
 
+use std::convert::Infallible;
 use std::fs;
 use std::path::Path;
 use std::process::ExitCode;
@@ -12,8 +13,8 @@ use tokio::signal::unix::{SignalKind, signal};
 use tokio::time::MissedTickBehavior;
 
 use super::{FAILED, GAVE_UP, failed, logging, refuse};
-use crate::config::{self, Config, Problem};
-use crate::descriptors;
+use crate::config::{self, Config, Loaded, Problem};
+use crate::live::LevelSwitch;
 use crate::station::{self, Demo, Station};
 use crate::systemd;
 
@@ -48,21 +49,22 @@ impl From<End> for ExitCode {
 }
 
 pub(super) fn run(file: Option<&Path>) -> ExitCode {
-    with(config::load(file), |config| serve(&config, None))
+    with(config::load_file(file), |loaded, level| serve(&loaded, None, level))
 }
 
 pub(super) fn demo(file: Option<&Path>) -> ExitCode {
     let config = match file {
-        Some(_) => config::load(file),
-        None => config::check(
-            Some(("the demo's configuration", DEMO_CONFIG)),
-            config::process_environment(),
-        ),
+        Some(_) => config::load_file(file),
+        None => config::check_text(Path::new("the demo's configuration"), DEMO_CONFIG).map(|(config, set)| Loaded {
+            config,
+            set,
+            file: None,
+        }),
     };
-    with(config, |mut config| {
+    with(config, |mut loaded, level| {
         let directory = TempDir::with_prefix("stationd-demo-").context("no temporary directory")?;
-        let demo = stage(&mut config, directory.path())?;
-        serve(&config, Some(demo))
+        let demo = stage(&mut loaded.config, directory.path())?;
+        serve(&loaded, Some(demo), level)
     })
 }
 
@@ -81,17 +83,20 @@ fn stage(config: &mut Config, directory: &Path) -> anyhow::Result<Demo> {
     Ok(Demo { host })
 }
 
-fn with(config: Result<Config, Vec<Problem>>, run: impl FnOnce(Config) -> anyhow::Result<End>) -> ExitCode {
-    let config = match config {
-        Ok(config) => config,
+fn with(
+    loaded: Result<Loaded, Vec<Problem>>,
+    run: impl FnOnce(Loaded, LevelSwitch) -> anyhow::Result<End>,
+) -> ExitCode {
+    let loaded = match loaded {
+        Ok(loaded) => loaded,
         Err(problems) => return refuse(&problems),
     };
-    let _log = logging::init(&config.log);
+    let log = logging::init(&loaded.config.log);
     #[cfg(feature = "chaos")]
     if let Err(error) = unleash_chaos() {
         return failed(&error);
     }
-    match run(config) {
+    match run(loaded, log.level()) {
         Ok(end) => end.into(),
         Err(error) => failed(&error),
     }
@@ -106,13 +111,21 @@ fn unleash_chaos() -> anyhow::Result<()> {
     Ok(())
 }
 
-fn serve(config: &Config, demo: Option<Demo>) -> anyhow::Result<End> {
-    descriptors::raise_limit(config.clients.max_sessions);
+fn serve(loaded: &Loaded, demo: Option<Demo>, level: LevelSwitch) -> anyhow::Result<End> {
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
     runtime.block_on(async {
-        let station = station::launch(config, demo)?;
+        let station = station::launch(loaded, demo, level)?;
         watch(&station).await
     })
+}
+
+/// Reads the configuration again at every SIGHUP.
+async fn reload_when_asked(station: &Station) -> anyhow::Result<Infallible> {
+    let mut hangup = signal(SignalKind::hangup())?;
+    loop {
+        hangup.recv().await;
+        station.reload().await;
+    }
 }
 
 /// Feeds the process manager's watchdog until a signal comes or the tree ends by itself.
@@ -123,6 +136,7 @@ async fn watch(station: &Station) -> anyhow::Result<End> {
     alive.set_missed_tick_behavior(MissedTickBehavior::Delay);
     let mut booted = std::pin::pin!(station.booted());
     let mut booting = true;
+    let mut reloads = std::pin::pin!(reload_when_asked(station));
     loop {
         tokio::select! {
             up = &mut booted, if booting => {
@@ -137,6 +151,7 @@ async fn watch(station: &Station) -> anyhow::Result<End> {
                 tracing::error!(%reason, "the station gave up");
                 return Ok(End::GaveUp);
             }
+            failed = &mut reloads => return failed.map(|never| match never {}),
             _ = terminate.recv() => break,
             _ = interrupt.recv() => break,
         }

@@ -10,7 +10,7 @@ use serde::de::DeserializeOwned;
 use serde_json::{Map as JsonMap, Value};
 
 use super::ENV_PREFIX;
-use super::problem::{Origin, Problem};
+use super::problem::{Origin, Problem, Set};
 
 /// Between the words of a variable's name.
 const ENV_SEPARATOR: &str = "__";
@@ -29,14 +29,15 @@ pub(crate) trait Checked: Default + Serialize + DeserializeOwned {
     }
 }
 
-/// Checks a file (name and text) and the environment that overrides it.
+/// Checks a file (name and text) and the environment that overrides it. Also says who set which key; the last of those who set
+/// one counts.
 ///
 /// # Errors
 /// All problems there are.
 pub(crate) fn check<C: Checked>(
     file: Option<(&str, &str)>,
     env: impl IntoIterator<Item = (String, String)>,
-) -> Result<C, Vec<Problem>> {
+) -> Result<(C, Set), Vec<Problem>> {
     let mut checker = Checker::<C>::new();
     if let Some((name, text)) = file {
         checker.read_file(name, text);
@@ -66,7 +67,7 @@ struct Checker<C> {
     known: Value,
     /// The default with every good value laid over.
     merged: Value,
-    set: Vec<(String, Origin)>,
+    set: Set,
     problems: Vec<Problem>,
     kind: std::marker::PhantomData<C>,
 }
@@ -216,7 +217,7 @@ impl<C: Checked> Checker<C> {
         });
     }
 
-    fn finish(mut self) -> Result<C, Vec<Problem>> {
+    fn finish(mut self) -> Result<(C, Set), Vec<Problem>> {
         let config = match serde_json::from_value::<C>(self.merged.take()) {
             Ok(config) => config,
             Err(error) => {
@@ -232,7 +233,7 @@ impl<C: Checked> Checker<C> {
             }
         }
         if self.problems.is_empty() {
-            Ok(config)
+            Ok((config, self.set))
         } else {
             Err(self.problems)
         }

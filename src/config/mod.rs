@@ -9,6 +9,7 @@ mod check;
 mod clients;
 mod problem;
 mod sections;
+mod shown;
 mod web;
 
 use std::fs;
@@ -23,8 +24,9 @@ use serde_json::Value;
 pub(crate) use access::{AccessConfig, LocalRole};
 pub(crate) use check::{Checked, check};
 pub(crate) use clients::ClientsConfig;
-pub(crate) use problem::Problem;
+pub(crate) use problem::{Origin, Problem, ProblemShown, Set};
 pub(crate) use sections::{LogConfig, LogFormat, StationConfig};
+pub(crate) use shown::{KeyChange, changes, origins, shown};
 pub(crate) use web::WebConfig;
 
 /// Where `run` looks for its file when none is named.
@@ -74,18 +76,57 @@ impl Checked for Config {
     }
 }
 
+/// What a file and this process's environment come to.
+#[derive(Clone, Debug)]
+pub(crate) struct Loaded {
+    pub(crate) config: Config,
+    /// Who set which key.
+    pub(crate) set: Set,
+    /// Where the file is, and what it says; `None` where there is none.
+    pub(crate) file: Option<(PathBuf, String)>,
+}
+
 /// Reads the file (the default one may be absent) and this process's environment.
 ///
 /// # Errors
 /// Every problem of both, in the order of the file, then of the environment.
 pub(crate) fn load(file: Option<&Path>) -> Result<Config, Vec<Problem>> {
+    load_file(file).map(|loaded| loaded.config)
+}
+
+/// The same, with what is needed to change the file later.
+///
+/// # Errors
+/// As [`load`].
+pub(crate) fn load_file(file: Option<&Path>) -> Result<Loaded, Vec<Problem>> {
     let path = file.map_or_else(|| PathBuf::from(DEFAULT_FILE), Path::to_owned);
-    let text = match fs::read_to_string(&path) {
-        Ok(text) => text,
-        Err(error) if file.is_none() && error.kind() == std::io::ErrorKind::NotFound => String::new(),
-        Err(error) => return Err(vec![Problem::unreadable(&path, &error)]),
-    };
-    check(Some((&path.display().to_string(), &text)), process_environment())
+    let unreadable = |error: std::io::Error| vec![Problem::unreadable(&path, &error)];
+    match fs::read_to_string(&path) {
+        Ok(text) => {
+            let (config, set) = check_text(&path, &text)?;
+            // A link is not replaced by what it names: the file behind it is.
+            let path = fs::canonicalize(&path).map_err(unreadable)?;
+            let file = Some((path, text));
+            Ok(Loaded { config, set, file })
+        }
+        Err(error) if file.is_none() && error.kind() == std::io::ErrorKind::NotFound => {
+            let (config, set) = check_text(&path, "")?;
+            Ok(Loaded {
+                config,
+                set,
+                file: None,
+            })
+        }
+        Err(error) => Err(unreadable(error)),
+    }
+}
+
+/// Checks what a file says or shall say, with this process's environment.
+///
+/// # Errors
+/// Every problem of both.
+pub(crate) fn check_text(path: &Path, text: &str) -> Result<(Config, Set), Vec<Problem>> {
+    check(Some((&path.display().to_string(), text)), process_environment())
 }
 
 /// The variables of this process that are text and ours.

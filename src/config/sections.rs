@@ -8,32 +8,41 @@ use tracing_subscriber::EnvFilter;
 /// Longest station name, in characters; it has to fit the top line of a phone.
 const MAX_NAME_CHARS: usize = 64;
 
+/// Longest trial of a configuration, in seconds.
+const MAX_TRIAL_S: u32 = 600;
+
 /// `[station]`: who this is.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 pub(crate) struct StationConfig {
     /// Shown at the top of the page, 1 to 64 characters.
     pub(crate) name: String,
+    /// Seconds after which the station has to be as well as before a change of its configuration, or it goes back; 1 to 600.
+    pub(crate) trial_s: u32,
 }
 
 impl Default for StationConfig {
     fn default() -> StationConfig {
         StationConfig {
             name: "My station".to_owned(),
+            trial_s: 60,
         }
     }
 }
 
 impl StationConfig {
     pub(crate) fn problems(&self) -> Vec<(String, String)> {
+        let mut problems = Vec::new();
         let chars = self.name.trim().chars().count();
-        if (1..=MAX_NAME_CHARS).contains(&chars) {
-            return Vec::new();
+        if !(1..=MAX_NAME_CHARS).contains(&chars) {
+            let reason = format!("must have 1 to {MAX_NAME_CHARS} characters, not {chars}");
+            problems.push(("name".to_owned(), reason));
         }
-        vec![(
-            "name".to_owned(),
-            format!("must have 1 to {MAX_NAME_CHARS} characters, not {chars}"),
-        )]
+        if !(1..=MAX_TRIAL_S).contains(&self.trial_s) {
+            let reason = format!("must be 1 to {MAX_TRIAL_S}, not {}", self.trial_s);
+            problems.push(("trial_s".to_owned(), reason));
+        }
+        problems
     }
 }
 

@@ -9,7 +9,7 @@ const ANNOTATED: &str = include_str!("../../config/stationd.toml");
 const DEMO: &str = include_str!("../../config/demo.toml");
 
 fn from_file(text: &str) -> Result<Config, Vec<Problem>> {
-    check(Some(("test.toml", text)), [])
+    check(Some(("test.toml", text)), []).map(|(config, _)| config)
 }
 
 fn from_env(pairs: &[(&str, &str)]) -> Result<Config, Vec<Problem>> {
@@ -19,6 +19,7 @@ fn from_env(pairs: &[(&str, &str)]) -> Result<Config, Vec<Problem>> {
             .iter()
             .map(|(name, value)| ((*name).to_owned(), (*value).to_owned())),
     )
+    .map(|(config, _)| config)
 }
 
 /// `key: reason` of each problem.
@@ -114,7 +115,7 @@ fn named_section_takes_what_the_environment_adds() {
         "STATIOND__REPEATER__MQTT__GB7XX__PASSWORD".to_owned(),
         "12345".to_owned(),
     )];
-    let config: Config = check(file, env).unwrap();
+    let (config, _): (Config, _) = check(file, env).unwrap();
     let host = &config.repeater.mqtt["gb7xx"];
     assert_eq!((host.username.as_str(), host.password.reveal()), ("stationd", "12345"));
     assert_eq!((host.version, host.port), (repeater::MqttVersion::V311, 1883));
@@ -134,7 +135,7 @@ fn demo_file_has_no_problems() {
 fn environment_overrides_the_file() {
     let file = Some(("test.toml", "[web]\nport = 1234\n[station]\nname = 'File'"));
     let env = [("STATIOND__WEB__PORT".to_owned(), "4321".to_owned())];
-    let config: Config = check(file, env).unwrap();
+    let (config, _): (Config, _) = check(file, env).unwrap();
     assert_eq!((config.web.port, config.station.name.as_str()), (4321, "File"));
 }
 

@@ -1,8 +1,10 @@
 //! What can be done in the outside world: every verb of the gate, registered in one place.
 
 mod actor;
+mod configuration;
 #[cfg(feature = "chaos")]
 mod count;
+mod key;
 
 use std::sync::Arc;
 
@@ -12,12 +14,18 @@ use tokio::sync::SetOnce;
 
 pub(crate) use actor::{Request, SELF};
 
+use crate::access::Access;
+use crate::live::Live;
+
 /// All effects of the station.
 ///
 /// # Errors
 /// When two want the same verb.
-pub(crate) fn all(supervision: &Arc<SetOnce<Supervision>>) -> Result<Effects, Claimed> {
-    let effects = Effects::default().with(actor::Actors::new(supervision))?;
+pub(crate) fn all(supervision: &Arc<SetOnce<Supervision>>, live: &Live, access: &Access) -> Result<Effects, Claimed> {
+    let effects = Effects::default()
+        .with(actor::Actors::new(supervision))?
+        .with(configuration::Configuration::new(live))?
+        .with(key::Keys::new(access))?;
     #[cfg(feature = "chaos")]
     let effects = effects.with(count::Count)?;
     Ok(effects)

@@ -105,7 +105,7 @@ impl Feed {
             at: Timestamp::now(),
             head,
             since,
-            station: Arc::clone(&api.station.name),
+            station: api.station.live.running().config.station.name.as_str().into(),
             demo: api.station.demo,
             approvals: api.station.gate.status().waiting,
             signals: present,

@@ -10,6 +10,7 @@ mod auth;
 mod clients;
 mod commands;
 mod compat;
+mod configuration;
 mod events;
 mod export;
 mod feed;
@@ -43,6 +44,7 @@ use actix_web::web::{Data, ServiceConfig};
 use actix_web::{App, Error, HttpServer};
 use kernel::{ChildEnv, ChildSpec, StartError, Supervision};
 use model::{Signal, Source, Timestamp};
+use parking_lot::Mutex;
 use socket2::{Domain, Protocol, Socket, Type};
 use tokio::sync::watch;
 
@@ -51,6 +53,7 @@ use self::clients::{Clients, Told};
 use self::problem::Problem;
 use self::scribe::Scribe;
 use crate::config::{ClientsConfig, WebConfig};
+use crate::descriptors;
 use crate::station::Shared;
 
 pub(crate) use tls::Tls;
@@ -141,30 +144,58 @@ pub(crate) fn listen(address: SocketAddr) -> io::Result<TcpListener> {
     Ok(socket.into())
 }
 
+/// Door and clients' books, kept over restarts: what they know begins anew only with other rules.
+struct Entrance {
+    web: WebConfig,
+    limits: ClientsConfig,
+    door: Data<Door>,
+    clients: Clients,
+}
+
+impl Entrance {
+    fn new(station: &Shared) -> Entrance {
+        let config = &station.live.running().config;
+        Entrance {
+            web: config.web.clone(),
+            limits: config.clients.clone(),
+            door: Data::new(Door::new(&config.web, station.access.clone())),
+            clients: Clients::new(&config.clients),
+        }
+    }
+
+    /// As the configuration of now wants them, and how many sessions there may be.
+    fn renewed(&mut self, station: &Shared) -> (Data<Door>, Clients, usize) {
+        let config = &station.live.running().config;
+        let new = Entrance::new(station);
+        if config.web != self.web {
+            (self.web, self.door) = (new.web, new.door);
+        }
+        if config.clients != self.limits {
+            (self.limits, self.clients) = (new.limits, new.clients);
+        }
+        (self.door.clone(), self.clients.clone(), self.limits.max_sessions)
+    }
+}
+
 /// The supervised HTTP server.
-pub(crate) fn child(
-    config: &WebConfig,
-    clients: &ClientsConfig,
-    listener: TcpListener,
-    station: Shared,
-    tls: Option<Tls>,
-) -> ChildSpec<WebActor> {
-    let door = Data::new(Door::new(config, station.access.clone()));
-    let worker_connections = clients.max_sessions.div_ceil(WORKERS) + REQUEST_CONNECTIONS;
-    let clients = Clients::new(clients);
+pub(crate) fn child(listener: TcpListener, station: Shared, tls: Option<Tls>) -> ChildSpec<WebActor> {
+    let entrance = Mutex::new(Entrance::new(&station));
     ChildSpec::new("web", move |env| {
+        let (door, clients, max_sessions) = entrance.lock().renewed(&station);
+        descriptors::raise_limit(max_sessions);
+        let worker_connections = max_sessions.div_ceil(WORKERS) + REQUEST_CONNECTIONS;
         let failed = |error: io::Error| StartError::Failed(error.to_string());
         let listener = listener.try_clone().map_err(failed)?;
         let closing = watch::Sender::new(false);
         let api = Api {
             station: station.clone(),
-            clients: clients.clone(),
+            clients,
             scribe: Scribe::default(),
             closing: closing.subscribe(),
             watcher: compat::mmdvm::Mirror::new(&station.journal),
             adding: statistics::Adding::new(&station.journal),
         };
-        let server = serve(listener, api.clone(), door.clone(), tls.as_ref(), worker_connections).map_err(failed)?;
+        let server = serve(listener, api.clone(), door, tls.as_ref(), worker_connections).map_err(failed)?;
         Ok(WebActor {
             env,
             api,
@@ -258,6 +289,7 @@ fn routes(config: &mut ServiceConfig) {
         actors::routes,
         commands::routes,
         audit::routes,
+        configuration::routes,
         ws::routes,
         sse::routes,
         compat::mmdvm::routes,

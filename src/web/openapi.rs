@@ -11,7 +11,9 @@ use utoipa::OpenApi;
 use utoipa_swagger_ui::{Config, SwaggerUi};
 
 use super::compat::mmdvm;
-use super::{actors, audit, auth, commands, events, export, feed, health, repeater, signals, sse, statistics, ws};
+use super::{
+    actors, audit, auth, commands, configuration, events, export, feed, health, repeater, signals, sse, statistics, ws,
+};
 
 /// The API, described.
 #[derive(OpenApi)]
@@ -57,6 +59,12 @@ use super::{actors, audit, auth, commands, events, export, feed, health, repeate
         commands::post_word,
         audit::list_audit,
         audit::verify_audit,
+        configuration::get_config,
+        configuration::list_versions,
+        configuration::validate_config,
+        configuration::apply_config,
+        configuration::roll_back_config,
+        configuration::reload_config,
         ws::open,
         sse::open,
         mmdvm::get_status,
@@ -75,6 +83,7 @@ use super::{actors, audit, auth, commands, events, export, feed, health, repeate
         (name = "actors", description = "The supervisor tree"),
         (name = "commands", description = "What somebody wants done, and what others say to it"),
         (name = "audit", description = "Who did what"),
+        (name = "config", description = "The configuration in force, and how it becomes another one"),
         (name = "health", description = "Is the station well?"),
         (name = "compatibility", description = "For clients of the MMDVM log watcher that this service replaces, in its words"),
     )
@@ -150,7 +159,7 @@ mod tests {
             let name = reference.split('"').next().unwrap();
             assert!(schemas.contains_key(name), "{name} is referred to and missing");
         }
-        assert_eq!(description["paths"].as_object().unwrap().len(), 34);
+        assert_eq!(description["paths"].as_object().unwrap().len(), 40);
     }
 
     #[test]

@@ -17,6 +17,8 @@ mod cli;
 #[cfg(test)]
 mod compat;
 #[cfg(test)]
+mod configuration;
+#[cfg(test)]
 mod crowd;
 #[cfg(test)]
 mod demo;

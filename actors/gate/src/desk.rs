@@ -17,8 +17,9 @@ use crate::config::GateConfig;
 use crate::effect::{Effect, Effects, Plan, PlanError, Verb};
 use crate::error::GateError;
 use crate::ledger::{Ledger, NotStored};
-use crate::policy::{Policy, RuleError, Ruling};
+use crate::policy::{RuleError, Ruling};
 use crate::query;
+use crate::rules::RuleBook;
 use crate::running::Running;
 use crate::seal::{Seal, hex};
 use crate::token::Token;
@@ -43,8 +44,7 @@ const TOKEN_ID_BYTES: usize = 16;
 pub(crate) struct Desk {
     journal: Journal,
     seal: Seal,
-    policy: Policy,
-    config: GateConfig,
+    pub(crate) rules: RuleBook,
     effects: Effects,
     ledger: Mutex<Ledger>,
     running: Running,
@@ -73,8 +73,7 @@ impl Desk {
         Ok(Desk {
             journal: journal.clone(),
             seal: seal.clone(),
-            policy: Policy::new(&config.rules)?,
-            config: config.clone(),
+            rules: RuleBook::new(config)?,
             effects,
             ledger: Mutex::new(Ledger::new(journal)),
             running: Running::default(),
@@ -122,7 +121,10 @@ impl Desk {
     }
 
     fn ruling(&self, order: &Order) -> Ruling {
-        self.policy.rule(&order.verb, &order.target, &order.arguments)
+        self.rules
+            .get()
+            .policy
+            .rule(&order.verb, &order.target, &order.arguments)
     }
 
     fn effect(&self, verb: &str) -> Result<Capable<'_>, GateError> {
@@ -189,12 +191,12 @@ impl Desk {
     /// How long a command lives from now on.
     fn lifetime(&self, order: &Order, now: Timestamp) -> Result<Duration, GateError> {
         let Some(not_after) = order.not_after else {
-            return Ok(self.config.lifetime());
+            return Ok(self.rules.get().config.lifetime());
         };
         if not_after <= now {
             return Err(Refusal::Expired.into());
         }
-        Ok(not_after.since(now).min(self.config.lifetime()))
+        Ok(not_after.since(now).min(self.rules.get().config.lifetime()))
     }
 
     /// The command that an order undoes, as the journal has it. A second one that undoes it is refused.
@@ -230,7 +232,7 @@ impl Desk {
         reason: &str,
     ) -> Result<Submitted, GateError> {
         check_reason(reason)?;
-        if act == Act::Override && !self.config.emergency_override {
+        if act == Act::Override && !self.rules.get().config.emergency_override {
             return Err(Refusal::OverrideOff.into());
         }
         let mut ledger = self.ledger().await?;

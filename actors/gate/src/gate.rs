@@ -67,6 +67,14 @@ impl Gate {
         Ok((gate, child))
     }
 
+    /// From now on these rules hold. What was asked for before keeps its tier.
+    ///
+    /// # Errors
+    /// When a rule is none; then the old ones stay.
+    pub fn configure(&self, config: &GateConfig) -> Result<(), RuleError> {
+        self.desk.rules.replace(config)
+    }
+
     /// Takes a command. When this answers it is in the journal; if the policy lets it run at once, it runs.
     ///
     /// What repairs the station is done also while the journal or the gate is down, and noted when they are back.

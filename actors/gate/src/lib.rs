@@ -32,6 +32,7 @@ mod error;
 mod gate;
 mod ledger;
 mod projection;
+mod rules;
 mod running;
 mod seal;
 #[cfg(test)]

@@ -38,6 +38,8 @@ mod recorder;
 mod show;
 mod state_machine;
 
+use std::sync::Arc;
+
 use journal::{Journal, Projection};
 use kernel::{Child, ChildRef, ChildSpec, OnExhausted, StartError, Strategy, SupervisorSpec};
 use model::repeater::RepeaterState;
@@ -50,41 +52,59 @@ pub use parser::ParserActor;
 pub use projection::RepeaterProjection;
 pub use state_machine::{GetState, StateMachineActor};
 
+/// The section as it is now: whoever starts takes what it says then.
+#[derive(Clone)]
+pub struct Section(Arc<dyn Fn() -> RepeaterConfig + Send + Sync>);
+
+impl Section {
+    /// A section that may change. Which hosts speak MQTT is asked at the launch, the rest at every start.
+    pub fn new(read: impl Fn() -> RepeaterConfig + Send + Sync + 'static) -> Section {
+        Section(Arc::new(read))
+    }
+
+    fn read(&self) -> RepeaterConfig {
+        self.0()
+    }
+}
+
+impl From<&RepeaterConfig> for Section {
+    /// One that stays.
+    fn from(config: &RepeaterConfig) -> Section {
+        let config = config.clone();
+        Section::new(move || config.clone())
+    }
+}
+
 /// The group `repeater`: state-machine, parser, log-tail, and the group `mqtt` if there are such hosts.
 #[must_use]
-pub fn children(config: &RepeaterConfig, journal: &Journal) -> SupervisorSpec {
-    group(config, journal).0
+pub fn children(section: impl Into<Section>, journal: &Journal) -> SupervisorSpec {
+    group(section, journal).0
 }
 
 /// The group, and a handle to the actor that knows what the repeater does.
 #[must_use]
-pub fn group(config: &RepeaterConfig, journal: &Journal) -> (SupervisorSpec, ChildRef<StateMachineActor>) {
-    let (enabled, log) = (config.enabled, config.follows_log());
-    let wanted = move || {
-        is_enabled(enabled)?;
-        let off = || StartError::Disabled("repeater.log_directory is empty".to_owned());
-        log.then_some(()).ok_or_else(off)
-    };
+pub fn group(section: impl Into<Section>, journal: &Journal) -> (SupervisorSpec, ChildRef<StateMachineActor>) {
+    let section = section.into();
+    let (machine, reader, tail) = (section.clone(), section.clone(), section.clone());
 
     let keeper = journal.clone();
     let state_machine = ChildSpec::new("state-machine", move |env| {
-        wanted()?;
+        logged(&machine)?;
         StateMachineActor::new(env, &keeper)
     });
     let state_machine_ref = state_machine.child_ref();
 
     let (signals, consumer) = (journal.signals().clone(), state_machine.child_ref());
     let parser = ChildSpec::new("parser", move |_| {
-        wanted()?;
+        logged(&reader)?;
         Ok(ParserActor::new(signals.clone(), consumer.clone()))
     });
 
-    let (settings, signals) = (config.clone(), journal.signals().clone());
+    let signals = journal.signals().clone();
     let (consumer, keeper) = (parser.child_ref(), state_machine.child_ref());
     let log_tail = ChildSpec::new("log-tail", move |_| {
-        wanted()?;
         Ok(LogTailActor::new(
-            &settings,
+            &logged(&tail)?,
             signals.clone(),
             consumer.clone(),
             keeper.clone(),
@@ -96,34 +116,48 @@ pub fn group(config: &RepeaterConfig, journal: &Journal) -> (SupervisorSpec, Chi
         .child(state_machine)
         .child(parser)
         .child(log_tail)
-        .children(mqtt_group(config, journal).map(Child::from));
+        .children(mqtt_group(&section, journal).map(Child::from));
     (group, state_machine_ref)
 }
 
-fn is_enabled(enabled: bool) -> Result<(), StartError> {
+/// The section, as long as there is a repeater.
+fn enabled(section: &Section) -> Result<RepeaterConfig, StartError> {
     let off = || StartError::Disabled("repeater.enabled is false".to_owned());
-    enabled.then_some(()).ok_or_else(off)
+    let config = section.read();
+    config.enabled.then_some(config).ok_or_else(off)
+}
+
+/// The section, as long as there is a log to follow.
+fn logged(section: &Section) -> Result<RepeaterConfig, StartError> {
+    let off = || StartError::Disabled("repeater.log_directory is empty".to_owned());
+    let config = enabled(section)?;
+    config.follows_log().then_some(config).ok_or_else(off)
 }
 
 /// The hosts that speak MQTT, one child each. What one of them does to its own never reaches the others, nor the log.
-fn mqtt_group(config: &RepeaterConfig, journal: &Journal) -> Option<SupervisorSpec> {
-    let enabled = config.enabled;
-    let own = config.mqtt.keys().next().filter(|_| !config.follows_log());
-    let child = |(name, host): (&String, &MqttConfig)| {
-        let source = if own == Some(name) {
-            Source::new(recorder::REPEATER)
-        } else {
-            Source::new(&format!("{}.{name}", recorder::REPEATER))
-        };
-        let (journal, name, host) = (journal.clone(), name.clone(), host.clone());
+fn mqtt_group(section: &Section, journal: &Journal) -> Option<SupervisorSpec> {
+    let child = |name: String| {
+        let (journal, section) = (journal.clone(), section.clone());
         let feed = ChildSpec::new(name.clone(), move |env| {
-            is_enabled(enabled)?;
-            MqttFeedActor::new(env, &journal, &name, &source, &host)
+            let config = enabled(&section)?;
+            let gone = || StartError::Disabled(format!("repeater.mqtt.{name} is not configured any more"));
+            let host = config.mqtt.get(&name).ok_or_else(gone)?;
+            MqttFeedActor::new(env, &journal, &name, &source(&config, &name), host)
         });
         Child::from(feed.on_exhausted(OnExhausted::Suspend))
     };
-    let hosts: Vec<Child> = config.mqtt.iter().map(child).collect();
+    let hosts: Vec<Child> = section.read().mqtt.into_keys().map(child).collect();
     (!hosts.is_empty()).then(|| SupervisorSpec::new("mqtt").children(hosts))
+}
+
+/// Where a host that speaks MQTT speaks from.
+fn source(config: &RepeaterConfig, name: &str) -> Source {
+    let own = config.mqtt.keys().next().filter(|_| !config.follows_log());
+    if own.is_some_and(|own| own == name) {
+        Source::new(recorder::REPEATER)
+    } else {
+        Source::new(&format!("{}.{name}", recorder::REPEATER))
+    }
 }
 
 /// The tables of this subsystem, to be opened with the journal.

@@ -8,29 +8,42 @@ mod journald;
 mod rotation;
 
 use std::io::{self, IsTerminal, Write};
+use std::sync::Arc;
 
 use tracing_subscriber::fmt::MakeWriter;
 use tracing_subscriber::layer::SubscriberExt;
 use tracing_subscriber::util::SubscriberInitExt;
-use tracing_subscriber::{EnvFilter, Layer, Registry, fmt};
+use tracing_subscriber::{EnvFilter, Layer, Registry, fmt, reload};
 
 use self::file::LogFile;
 use self::journald::Prioritised;
 use self::rotation::RotatingFile;
 use crate::config::{LogConfig, LogFormat};
+use crate::live::LevelSwitch;
 
 /// The HTTP server tells of each of its threads; what the supervisor says about it is enough.
 const QUIET: &str = "actix_server=warn";
 
 /// Held while the process logs; its drop waits a moment for what the file has not taken yet.
 pub(super) struct Logging {
+    level: LevelSwitch,
     _file: Option<LogFile>,
+}
+
+impl Logging {
+    /// Changes what is logged, unless `RUST_LOG` says it.
+    pub(super) fn level(&self) -> LevelSwitch {
+        Arc::clone(&self.level)
+    }
+}
+
+fn filter(level: &str) -> EnvFilter {
+    EnvFilter::try_from_default_env().unwrap_or_else(|_| EnvFilter::new(format!("{QUIET},{level}")))
 }
 
 /// Starts logging. `RUST_LOG` wins over the configuration. Call once.
 pub(super) fn init(config: &LogConfig) -> Logging {
-    let configured = || EnvFilter::new(format!("{QUIET},{}", config.level));
-    let filter = EnvFilter::try_from_default_env().unwrap_or_else(|_| configured());
+    let (filter, handle) = reload::Layer::new(filter(&config.level));
     let reader = if journald::is_stderr() {
         Reader::Journal
     } else if io::stderr().is_terminal() {
@@ -50,7 +63,12 @@ pub(super) fn init(config: &LogConfig) -> Logging {
         }
     }
     tracing_subscriber::registry().with(layers).with(filter).init();
-    Logging { _file: log_file }
+    let level = Arc::new(move |level: &str| {
+        if let Err(error) = handle.reload(self::filter(level)) {
+            tracing::error!(%error, "log level not changed");
+        }
+    });
+    Logging { level, _file: log_file }
 }
 
 /// Who reads the lines.

@@ -8,6 +8,7 @@ use actix_web::{FromRequest, HttpMessage, HttpRequest};
 use model::{Identity, Role, Source};
 
 use crate::access::{ACCESS, Credential};
+use crate::live::CONFIG;
 use crate::web::problem::Problem;
 
 /// Somebody who asks. Handlers get one of whom the [table of rights](super::rights) already let pass what it could.
@@ -28,9 +29,17 @@ impl Caller {
     }
 }
 
-/// Whether somebody in this role may read what a source says. Who has which account is the admins' business.
+/// Whether somebody in this role may read what a source says. Who has which account is the admins' business, and how the
+/// station is configured that of the operators.
 pub(crate) fn may_read(role: Role, source: &Source) -> bool {
-    role == Role::Admin || !source.matches(ACCESS)
+    let needed = if source.matches(ACCESS) {
+        Role::Admin
+    } else if source.matches(CONFIG) {
+        Role::Operator
+    } else {
+        return true;
+    };
+    role.covers(needed)
 }
 
 impl Caller {

@@ -13,7 +13,7 @@ pub fn configuration(bytes: &[u8]) {
     let variables = variables.iter().filter_map(|line| line.split_once('='));
     let variables = variables.map(|(name, value)| (name.to_owned(), value.to_owned()));
     match check::<Config>(Some(("any.toml", &lines.join("\n"))), variables) {
-        Ok(config) => {
+        Ok((config, _)) => {
             assert!(config.problems().is_empty(), "accepted with {:?}", config.problems());
             let written = serde_json::to_value(&config).unwrap_or_default();
             let read = serde_json::from_value::<Config>(written);

@@ -108,9 +108,9 @@ export interface Audit {
 
 export interface Configuration {
   sections: Record<string, Record<string, unknown>>;
-  problems: ({ key?: string; problem?: string; message?: string } | string)[];
+  problems: { key: string; reason: string; line: number | null }[];
   origin: Record<string, "default" | "file" | "environment">;
-  version: string | number | null;
+  version: number;
 }
 
 /** What somebody decides about a waiting command. */

@@ -192,6 +192,108 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/api/v1/config": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** The configuration in force: values, where they come from, and what is wrong with the file. */
+        get: operations["get_config"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/config/apply": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** Asks for another configuration: the command `config.apply`. It is kept under a number, which the command names. */
+        post: operations["apply_config"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/config/reload": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** Asks for the file to be read again: the command `config.reload`. */
+        post: operations["reload_config"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/config/rollback": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** Asks for a configuration of before: the command `config.rollback`. */
+        post: operations["roll_back_config"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/config/validate": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** Checks a configuration as the next start would, and says what would be different. Changes nothing. */
+        post: operations["validate_config"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/config/versions": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** The versions that were in force, the newest first. Their texts stay inside. */
+        get: operations["list_versions"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/api/v1/events": {
         parameters: {
             query?: never;
@@ -603,6 +705,13 @@ export interface paths {
 export type webhooks = Record<string, never>;
 export interface components {
     schemas: {
+        /** @description A text to put in force. */
+        ApplyRequest: {
+            /** @description Why, up to 500 characters. */
+            reason?: string;
+            /** @description The whole configuration file. */
+            toml: string;
+        };
         /** @description A page of the audit, the newest rows first. */
         AuditPage: {
             /** @description The rows. */
@@ -681,6 +790,15 @@ export interface components {
              * @example repeater/parser
              */
             subject: string;
+        };
+        /** @description What came of a check. */
+        Checked: {
+            /** @description What would be different: `changes`, `applied`, `after_restart`, `restarts`; null if it cannot be applied. */
+            difference?: Record<string, never> | null;
+            /** @description Whether it could be applied. */
+            ok: boolean;
+            /** @description Everything that is wrong: `{key, reason, line, origin}`. */
+            problems: Record<string, never>[];
         };
         /** @description Something to be done in the outside world, with all that was decided about it. */
         Command: {
@@ -766,6 +884,31 @@ export interface components {
          * @enum {string}
          */
         CommandState: "requested" | "approved" | "rejected" | "expired" | "cancelled" | "executing" | "done" | "failed" | "unknown" | "rolled_back" | "refused";
+        /** @description The configuration in force. */
+        ConfigShown: {
+            /** @description The file that can be changed; null where there is none. */
+            file?: string | null;
+            /**
+             * Format: int64
+             * @description The version that has to prove itself, if there is one.
+             */
+            on_trial?: number | null;
+            /** @description Where each value comes from: `default`, `file` or `environment`. */
+            origin: {
+                [key: string]: string;
+            };
+            /** @description Keys of the file that a reload or a restart of the service would change. */
+            pending: string[];
+            /** @description What is wrong with the file as it is now: keys, reasons, lines. */
+            problems: Record<string, never>[];
+            /** @description Values by section and key; secrets are `•••`. */
+            sections: Record<string, never>;
+            /**
+             * Format: int64
+             * @description The version in force; 0 as long as there is none.
+             */
+            version: number;
+        };
         /** @description A person's decision. */
         Decision: {
             /** @description When. */
@@ -1478,6 +1621,14 @@ export interface components {
              */
             why: string | null;
         };
+        /** @description Why the file is to be read again. */
+        ReloadRequest: {
+            /**
+             * @description Why, up to 500 characters.
+             * @default
+             */
+            reason: string;
+        };
         /** @description The repeater at this moment. */
         RepeaterState: {
             /** @description The calls that are running. */
@@ -1505,6 +1656,16 @@ export interface components {
          * @enum {string}
          */
         Role: "viewer" | "operator" | "admin" | "station";
+        /** @description A version to go back to. */
+        RollbackRequest: {
+            /** @description Why, up to 500 characters. */
+            reason?: string;
+            /**
+             * Format: int64
+             * @description Its number.
+             */
+            version: number;
+        };
         /** @description Received signal strength over a call, in dBm; `min` is the weakest. */
         Rssi: {
             /**
@@ -1674,6 +1835,11 @@ export interface components {
          * @example 2026-11-21T06:48:16.195Z
          */
         Timestamp: string;
+        /** @description A text to check. */
+        TomlText: {
+            /** @description The whole configuration file. */
+            toml: string;
+        };
         /** @description A child, and below a supervisor its children. */
         TreeNode: {
             /** @description Its children in the order of start, for a supervisor. */
@@ -1768,6 +1934,27 @@ export interface components {
             ok: boolean;
             /** @description The same in words. */
             reason?: string | null;
+        };
+        /** @description A version of the configuration. */
+        VersionShown: {
+            /** @description When it was in force first. */
+            at: string;
+            /** @description Whether it is in force. */
+            current: boolean;
+            /**
+             * Format: int64
+             * @description Its number.
+             */
+            version: number;
+            /** @description Who brought it. */
+            who: string;
+            /** @description Why. */
+            why: string;
+        };
+        /** @description All versions that are kept. */
+        Versions: {
+            /** @description The newest first. */
+            items: components["schemas"]["VersionShown"][];
         };
         /**
          * @description How somebody is known.
@@ -2415,6 +2602,322 @@ export interface operations {
             };
             /** @description It cannot be noted now */
             503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    get_config: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description The configuration */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ConfigShown"];
+                };
+            };
+            /** @description It takes an operator */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    apply_config: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["ApplyRequest"];
+            };
+        };
+        responses: {
+            /** @description The command has ended; see its state */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Command"];
+                };
+            };
+            /** @description The command waits for people, or runs */
+            202: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Command"];
+                };
+            };
+            /** @description It has problems, all of them named */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description It takes an admin */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description There is no file to change, or another version is on trial */
+            409: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description It cannot be noted now */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    reload_config: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["ReloadRequest"];
+            };
+        };
+        responses: {
+            /** @description The command has ended; see its state */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Command"];
+                };
+            };
+            /** @description The command waits for people, or runs */
+            202: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Command"];
+                };
+            };
+            /** @description The file has problems, all of them named */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description It takes an operator */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description There is no file, or a version is on trial */
+            409: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description It cannot be noted now */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    roll_back_config: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["RollbackRequest"];
+            };
+        };
+        responses: {
+            /** @description The command has ended; see its state */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Command"];
+                };
+            };
+            /** @description The command waits for people, or runs */
+            202: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Command"];
+                };
+            };
+            /** @description It does not fit this service any more */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description It takes an admin */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description There is no such version */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description There is no file to change */
+            409: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description It cannot be noted now */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    validate_config: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["TomlText"];
+            };
+        };
+        responses: {
+            /** @description What was found */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Checked"];
+                };
+            };
+            /** @description The body is wrong */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description It takes an operator */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    list_versions: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description The versions */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Versions"];
+                };
+            };
+            /** @description It takes an operator */
+            403: {
                 headers: {
                     [name: string]: unknown;
                 };
