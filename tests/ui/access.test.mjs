@@ -193,7 +193,7 @@ const FULL = {
   },
   "GET /api/v1/config": {
     sections: { station: { name: "GB7QX" }, web: { bind: "127.0.0.1", port: 8080, secret: "•••" } },
-    problems: [{ key: "web.prot", problem: "no such key; did you mean web.port?" }],
+    problems: [{ key: "web.prot", reason: "unknown key; did you mean web.port?", line: 3, origin: "file" }],
     origin: { "station.name": "file", "web.port": "environment" },
     version: 4,
   },
