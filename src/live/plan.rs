@@ -65,20 +65,22 @@ impl Difference {
     }
 }
 
-/// What can be in force in this process: its files, its socket and the shape of its tree stay as they were at the launch.
+/// What can be in force in this process: its files, its socket and the shape of its tree stay as they were at the launch, and
+/// so does every section that is not named here.
 pub(crate) fn possible(wanted: &Config, launched: &Config) -> Config {
-    let mut config = wanted.clone();
-    config.journal.clone_from(&launched.journal);
+    let mut config = launched.clone();
+    config.station.clone_from(&wanted.station);
+    config.gate.clone_from(&wanted.gate);
+    config.clients.clone_from(&wanted.clients);
+    config.access.clone_from(&wanted.access);
+    config.log.level.clone_from(&wanted.log.level);
+    config.web.clone_from(&wanted.web);
     config.web.bind = launched.web.bind;
     config.web.port = launched.web.port;
     config.web.tls.clone_from(&launched.web.tls);
-    let level = std::mem::take(&mut config.log.level);
-    config.log.clone_from(&launched.log);
-    config.log.level = level;
-    config
-        .repeater
-        .mqtt
-        .retain(|name, _| launched.repeater.mqtt.contains_key(name));
+    config.repeater.clone_from(&wanted.repeater);
+    let hosts = &launched.repeater.mqtt;
+    config.repeater.mqtt.retain(|name, _| hosts.contains_key(name));
     config
 }
 
