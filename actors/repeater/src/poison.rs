@@ -47,7 +47,7 @@ impl Crash {
             who,
             file: chunk.to.file,
             offset,
-            reason: reason.chars().take(TEXT_BYTES).collect(),
+            reason: kept_reason(reason),
         }
     }
 
@@ -58,8 +58,7 @@ impl Crash {
 
     /// The event that tells of the line.
     pub(crate) fn set_aside(self, chunk: &Chunk) -> LineSetAside {
-        let text = chunk.line_at(self.offset);
-        let text = text.get(..TEXT_BYTES).unwrap_or(text).escape_ascii().to_string();
+        let text = kept(chunk.line_at(self.offset));
         let file = chunk.to.name.clone();
         let Crash {
             who, offset, reason, ..
@@ -73,6 +72,16 @@ impl Crash {
             text,
         }
     }
+}
+
+/// A line as it is kept.
+pub(crate) fn kept(line: &[u8]) -> String {
+    line.get(..TEXT_BYTES).unwrap_or(line).escape_ascii().to_string()
+}
+
+/// What a panic said, as it is kept.
+pub(crate) fn kept_reason(reason: &str) -> String {
+    reason.chars().take(TEXT_BYTES).collect()
 }
 
 /// What is known of the ends of readers. Kept in the checkpoint.
@@ -153,6 +162,8 @@ pub(crate) mod chaos {
     pub(crate) const PARSER: &[u8] = b"chaos: panic the parser";
     /// Panics the state machine.
     pub(crate) const STATE_MACHINE: &[u8] = b"chaos: panic the state machine";
+    /// Panics the feed of a host that speaks MQTT.
+    pub(crate) const MQTT_FEED: &[u8] = b"chaos: panic the feed";
     /// Ends the process, which nothing can catch.
     pub(crate) const PROCESS: &[u8] = b"chaos: abort the process";
 
