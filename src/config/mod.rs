@@ -12,7 +12,7 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 use journal::JournalConfig;
-use repeater::{MqttConfig, RepeaterConfig};
+use repeater::{GatewayConfig, MqttConfig, RepeaterConfig};
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
@@ -60,7 +60,11 @@ impl Checked for Config {
 
     fn templates() -> Vec<(&'static str, Value)> {
         let host = serde_json::to_value(MqttConfig::default());
-        vec![("repeater.mqtt", host.unwrap_or_default())]
+        let gateway = serde_json::to_value(GatewayConfig::default());
+        vec![
+            ("repeater.mqtt", host.unwrap_or_default()),
+            ("repeater.gateways", gateway.unwrap_or_default()),
+        ]
     }
 }
 

@@ -27,6 +27,8 @@ mod flood;
 #[cfg(test)]
 mod follow;
 #[cfg(test)]
+mod gateways;
+#[cfg(test)]
 mod harness;
 #[cfg(test)]
 mod kill9;
