@@ -261,7 +261,7 @@ async fn older_log_that_the_host_goes_back_to_is_followed_and_said_until_its_clo
     trouble(&station, "is the host's clock right?").await;
     assert_eq!(station.callers(3).await, ["OE1ABC", "M0ABC", "F4ABC"]);
     // Still there after a restart, though nobody has seen the files grow.
-    station.restart("repeater/log-tail").await;
+    station.restart("repeater/state-machine").await;
     place
         .log(YESTERDAY)
         .write_all(back(call("F4DEF", 180)).as_bytes())
