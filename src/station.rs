@@ -6,7 +6,7 @@
 //! ├─ access        people, keys and sessions
 //! ├─ gate          every effect on the outside world
 //! ├─ simulator     demo only: the host that writes the log
-//! ├─ repeater      (rest_for_one) state-machine, parser, log-tail: consumers first; mqtt (one_for_one): one child a host
+//! ├─ repeater      (rest_for_one) state-machine, parser, log-tail: consumers first; mqtt, gateways (one_for_one): one child each
 //! ├─ recorder      the tree's own diary
 //! └─ web           page and API
 //! ```

@@ -16,7 +16,7 @@ use std::path::{Path, PathBuf};
 
 use gate::GateConfig;
 use journal::JournalConfig;
-use repeater::{MqttConfig, RepeaterConfig};
+use repeater::{GatewayConfig, MqttConfig, RepeaterConfig};
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
@@ -70,7 +70,11 @@ impl Checked for Config {
 
     fn templates() -> Vec<(&'static str, Value)> {
         let host = serde_json::to_value(MqttConfig::default());
-        vec![("repeater.mqtt", host.unwrap_or_default())]
+        let gateway = serde_json::to_value(GatewayConfig::default());
+        vec![
+            ("repeater.mqtt", host.unwrap_or_default()),
+            ("repeater.gateways", gateway.unwrap_or_default()),
+        ]
     }
 }
 

@@ -78,6 +78,7 @@ pub(crate) struct DryRun {
 /// Why.
 #[derive(Debug, Default, Deserialize, ToSchema)]
 #[serde(default, deny_unknown_fields)]
+#[schema(as = CommandWord)]
 pub(crate) struct Word {
     /// Why, up to 500 characters. An override demands it.
     reason: String,

@@ -429,8 +429,12 @@ impl Stage {
     /// The log of today, opened for appending as the host does.
     pub(crate) fn log(&self) -> Log {
         let (year, month, day) = Timestamp::now().utc_date();
-        let path = self.logs().join(format!("MMDVM-{year:04}-{month:02}-{day:02}.log"));
-        Log::open(&path)
+        self.log_named(&format!("MMDVM-{year:04}-{month:02}-{day:02}.log"))
+    }
+
+    /// Another file beside it.
+    pub(crate) fn log_named(&self, name: &str) -> Log {
+        Log::open(&self.logs().join(name))
     }
 }
 

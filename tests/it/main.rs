@@ -34,6 +34,8 @@ mod gate;
 #[cfg(test)]
 mod gate_kill;
 #[cfg(test)]
+mod gateways;
+#[cfg(test)]
 mod harness;
 #[cfg(test)]
 mod kill9;

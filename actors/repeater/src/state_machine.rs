@@ -23,6 +23,7 @@ use tokio::sync::{Mutex, watch};
 
 use crate::follower::Chunk;
 use crate::grammar::{Memory, Record};
+use crate::log::Log;
 use crate::poison::{Crash, Notes};
 use crate::recorder::Recorder;
 use crate::tail::Position;
@@ -120,8 +121,8 @@ pub struct StateMachineActor {
 
 impl StateMachineActor {
     /// Goes on from the checkpoint. *Blocking.*
-    pub(crate) fn new(env: ChildEnv, journal: &Journal) -> Result<StateMachineActor, StartError> {
-        let recorder = Recorder::resume(journal).map_err(|error| StartError::Failed(error.to_string()))?;
+    pub(crate) fn new(env: ChildEnv, journal: &Journal, log: &Log) -> Result<StateMachineActor, StartError> {
+        let recorder = Recorder::resume(journal, log).map_err(|error| StartError::Failed(error.to_string()))?;
         Ok(StateMachineActor {
             env,
             state: recorder.state(),

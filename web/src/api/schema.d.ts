@@ -766,6 +766,14 @@ export interface components {
          * @enum {string}
          */
         CommandState: "requested" | "approved" | "rejected" | "expired" | "cancelled" | "executing" | "done" | "failed" | "unknown" | "rolled_back" | "refused";
+        /** @description Why. */
+        CommandWord: {
+            /**
+             * @description Why, up to 500 characters. An override demands it.
+             * @default
+             */
+            reason: string;
+        };
         /** @description A person's decision. */
         Decision: {
             /** @description When. */
@@ -1919,14 +1927,11 @@ export interface components {
             /** @description `IDLE`, `RX`, `TX`, `ERROR` or `UNKNOWN`. */
             modem_state: string;
         };
-        /** @description Why. */
-        Word: {
-            /**
-             * @description Why, up to 500 characters. An override demands it.
-             * @default
-             */
-            reason: string;
-        };
+        /**
+         * @description How the station is.
+         * @enum {string}
+         */
+        Word: "well" | "degraded" | "down";
     };
     responses: never;
     parameters: never;
@@ -2364,7 +2369,7 @@ export interface operations {
         };
         requestBody: {
             content: {
-                "application/json": components["schemas"]["Word"];
+                "application/json": components["schemas"]["CommandWord"];
             };
         };
         responses: {

@@ -36,8 +36,6 @@ export interface Paged<T> {
 
 export interface Snapshot extends Omit<Schemas["Snapshot"], "signals"> {
   signals: Signal[];
-  /** Commands that wait for somebody; absent where nothing can wait. */
-  approvals?: number;
 }
 
 /** What the socket says: exactly one of these. */
