@@ -93,10 +93,10 @@ mod unleashed {
     }
 
     #[test]
-    fn line_that_aborts_the_process_is_set_aside_after_four_lives() {
+    fn line_that_aborts_the_process_is_set_aside_after_seven_lives() {
         let stage = Stage::new();
         write(&stage, &[PROCESS]);
-        for _ in 0..4 {
+        for _ in 0..7 {
             assert_eq!(live(&stage).signal(), Some(SIGABRT));
         }
         let aside = set_aside(&Station::run(&stage));
