@@ -4,6 +4,7 @@ mod actors;
 mod backup;
 mod check_config;
 mod logging;
+mod power;
 mod replay;
 mod run;
 
@@ -46,6 +47,8 @@ enum Command {
     CheckConfig(ConfigFile),
     /// Look at the actors of a running station, restart, stop and start them.
     Actors(actors::Arguments),
+    /// Inverters, batteries and chargers: what their frames say.
+    Power(power::Arguments),
     /// Copy the journal, also while the station runs. To restore: stop the station and put the copy in its place.
     Backup(backup::Arguments),
 }
@@ -69,6 +72,7 @@ pub(crate) fn main() -> ExitCode {
         Command::CheckConfig(file) => return check_config::check_config(file.config.as_deref()),
         Command::Replay(arguments) => replay::replay(&arguments),
         Command::Actors(arguments) => actors::actors(&arguments),
+        Command::Power(arguments) => power::power(&arguments),
         Command::Backup(arguments) => match config::load(arguments.file.config.as_deref()) {
             Ok(config) => backup::backup(&config, &arguments),
             Err(problems) => return refuse(&problems),

@@ -1,0 +1,3 @@
+//! The protocols against recorded frames.
+
+mod frames;
