@@ -2,8 +2,10 @@
 //!
 //! [`HealthLog::look`] asks the tree, the journal and the repeater; the rest is pure: findings and the time in, health out.
 //! A cause is the same as long as its subject and severity are; its words may change (a count, a retry).
+//! How long something lasts comes from the monotonic clock: a computer without a battery boots in 1970 and is told the time later.
 
 use std::sync::Arc;
+use std::time::{Duration, Instant};
 
 use journal::{Journal, JournalStatus, SetAside};
 use kernel::{HealthCause, Supervision};
@@ -15,6 +17,9 @@ use utoipa::ToSchema;
 
 /// Who says on the signal board how far the host's log is read.
 const LOG_TAIL: &str = "repeater.log_tail";
+
+/// A difference between the clocks that is no drift: somebody has set the wall clock.
+const CLOCK_SET: Duration = Duration::from_secs(1);
 
 /// How the station is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, ToSchema)]
@@ -68,24 +73,54 @@ pub(crate) struct Health {
 #[derive(Clone, Debug)]
 pub(crate) struct HealthLog(Arc<Mutex<Memory>>);
 
+/// Both clocks at one moment.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Moment {
+    wall: Timestamp,
+    steady: Instant,
+}
+
+impl Moment {
+    pub(crate) fn now() -> Moment {
+        Moment {
+            wall: Timestamp::now(),
+            steady: Instant::now(),
+        }
+    }
+}
+
+/// What was wrong since the start, whether or not it still is.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub(crate) struct Troubles {
+    /// How often something went wrong.
+    pub(crate) count: u64,
+    /// The newest of it.
+    pub(crate) newest: Option<String>,
+}
+
 #[derive(Debug)]
 struct Memory {
+    /// When it was looked at last.
+    seen: Moment,
     /// As seen last.
     health: Health,
+    troubles: Troubles,
     /// The word that the diary has.
     told: Word,
 }
 
 impl HealthLog {
     /// A station that has just begun counts as well.
-    pub(crate) fn new(now: Timestamp) -> HealthLog {
+    pub(crate) fn new(now: Moment) -> HealthLog {
         let health = Health {
             health: Word::Well,
-            since: now,
+            since: now.wall,
             causes: Vec::new(),
         };
         HealthLog(Arc::new(Mutex::new(Memory {
+            seen: now,
             health,
+            troubles: Troubles::default(),
             told: Word::Well,
         })))
     }
@@ -97,20 +132,56 @@ impl HealthLog {
         findings.extend(journal.opened().set_aside.as_ref().map(of_damage));
         findings.extend(repeater::current_state(journal).iter().flat_map(of_repeater));
         findings.extend(journal.signals().snapshot(LOG_TAIL).iter().filter_map(of_log));
-        self.observe(Timestamp::now(), findings)
+        self.observe(Moment::now(), findings)
     }
 
     /// The health by what is found now.
-    fn observe(&self, now: Timestamp, findings: Vec<Finding>) -> Health {
+    fn observe(&self, now: Moment, findings: Vec<Finding>) -> Health {
         let mut memory = self.0.lock();
-        let next = next(&memory.health, now, findings);
+        memory.follow_clock(now);
+        let next = next(&memory.health, now.wall, findings);
+        memory.note_troubles(&next);
         memory.health.clone_from(&next);
         next
+    }
+
+    /// What was wrong since the start.
+    pub(crate) fn troubles(&self) -> Troubles {
+        self.0.lock().troubles.clone()
     }
 
     /// Whether the diary does not have this word yet; it is taken to have it from now on.
     pub(crate) fn is_news(&self, word: Word) -> bool {
         std::mem::replace(&mut self.0.lock().told, word) != word
+    }
+}
+
+impl Memory {
+    /// The wall clock was set: what began some time ago began as long ago by the new time.
+    fn follow_clock(&mut self, now: Moment) {
+        let expected = self
+            .seen
+            .wall
+            .plus(now.steady.saturating_duration_since(self.seen.steady));
+        self.seen = now;
+        let (forward, back) = (now.wall.since(expected), expected.since(now.wall));
+        if forward.max(back) < CLOCK_SET {
+            return;
+        }
+        let causes = self.health.causes.iter_mut().map(|cause| &mut cause.since);
+        for since in causes.chain([&mut self.health.since]) {
+            *since = since.plus(forward).minus(back);
+        }
+    }
+
+    fn note_troubles(&mut self, next: &Health) {
+        for cause in &next.causes {
+            let is_old = |known: &Cause| known.subject == cause.subject && known.health == cause.health;
+            if !self.health.causes.iter().any(is_old) {
+                self.troubles.count = self.troubles.count.saturating_add(1);
+                self.troubles.newest = Some(cause.reason.clone());
+            }
+        }
     }
 }
 
@@ -235,11 +306,21 @@ mod tests {
         Timestamp::from_unix_ms(ms)
     }
 
+    /// Two clocks that agree, so many milliseconds behind the start.
+    fn clocks() -> impl Fn(u64) -> Moment {
+        let begin = Instant::now();
+        move |ms| Moment {
+            wall: Timestamp::from_unix_ms(0).plus(Duration::from_millis(ms)),
+            steady: begin + Duration::from_millis(ms),
+        }
+    }
+
     #[test]
     fn health_takes_the_worst_word_and_names_its_cause_first() {
-        let log = HealthLog::new(at(0));
+        let clock = clocks();
+        let log = HealthLog::new(clock(0));
         let health = log.observe(
-            at(5),
+            clock(5),
             vec![
                 finding("web", Word::Degraded, "restarting"),
                 finding("journal", Word::Down, "gone"),
@@ -252,9 +333,10 @@ mod tests {
 
     #[test]
     fn cause_keeps_its_beginning_while_its_words_change() {
-        let log = HealthLog::new(at(0));
-        log.observe(at(1), vec![finding("host", Word::Degraded, "silent for 1 min")]);
-        let health = log.observe(at(9), vec![finding("host", Word::Degraded, "silent for 2 min")]);
+        let clock = clocks();
+        let log = HealthLog::new(clock(0));
+        log.observe(clock(1), vec![finding("host", Word::Degraded, "silent for 1 min")]);
+        let health = log.observe(clock(9), vec![finding("host", Word::Degraded, "silent for 2 min")]);
         assert_eq!(health.causes[0].since, at(1));
         assert_eq!(health.causes[0].reason, "silent for 2 min");
         assert_eq!(health.since, at(1));
@@ -262,17 +344,59 @@ mod tests {
 
     #[test]
     fn word_is_news_to_the_diary_once() {
-        let log = HealthLog::new(at(0));
+        let clock = clocks();
+        let log = HealthLog::new(clock(0));
         let words = [Word::Well, Word::Down, Word::Down, Word::Well];
         assert_eq!(words.map(|word| log.is_news(word)), [false, true, false, true]);
     }
 
     #[test]
     fn health_is_well_again_once_nothing_is_found() {
-        let log = HealthLog::new(at(0));
-        log.observe(at(1), vec![finding("host", Word::Down, "x")]);
-        let health = log.observe(at(7), Vec::new());
+        let clock = clocks();
+        let log = HealthLog::new(clock(0));
+        log.observe(clock(1), vec![finding("host", Word::Down, "x")]);
+        let health = log.observe(clock(7), Vec::new());
         assert_eq!((health.health, health.since), (Word::Well, at(7)));
         assert!(health.causes.is_empty());
+    }
+
+    #[test]
+    fn beginning_moves_with_a_clock_that_is_set() {
+        let clock = clocks();
+        let log = HealthLog::new(clock(0));
+        let found = || vec![finding("host", Word::Degraded, "silent")];
+        log.observe(clock(1000), found());
+        // A minute later it is no longer 1970, and then it is put back by a day.
+        let year_2026 = at(1_795_262_400_000);
+        let set = |ms, wall| Moment { wall, ..clock(ms) };
+        let health = log.observe(set(61_000, year_2026), found());
+        let minute = Duration::from_secs(60);
+        assert_eq!(
+            (health.since, health.causes[0].since),
+            (year_2026.minus(minute), year_2026.minus(minute))
+        );
+        let yesterday = year_2026.minus(Duration::from_hours(24));
+        let health = log.observe(set(61_000, yesterday), found());
+        assert_eq!(health.since, yesterday.minus(minute));
+        // A drift is none of our business.
+        let health = log.observe(set(62_000, yesterday.plus(Duration::from_millis(1400))), found());
+        assert_eq!(health.since, yesterday.minus(minute));
+    }
+
+    #[test]
+    fn trouble_is_counted_once_and_remembered_when_it_is_over() {
+        let clock = clocks();
+        let log = HealthLog::new(clock(0));
+        let found = |reason| vec![finding("host", Word::Degraded, reason)];
+        log.observe(clock(1), found("silent for 1 min"));
+        log.observe(clock(2), found("silent for 2 min"));
+        log.observe(clock(3), Vec::new());
+        let once = Troubles {
+            count: 1,
+            newest: Some("silent for 1 min".to_owned()),
+        };
+        assert_eq!(log.troubles(), once);
+        log.observe(clock(4), found("silent again"));
+        assert_eq!(log.troubles().count, 2);
     }
 }

@@ -23,12 +23,11 @@ use std::time::Duration;
 use anyhow::Context;
 use journal::Journal;
 use kernel::{Child, ChildSpec, ExitReason, Health, OnExhausted, Outcome, Supervision, SupervisorSpec};
-use model::Timestamp;
 use sim::MmdvmHostActor;
 use tokio::sync::SetOnce;
 
 use crate::config::Config;
-use crate::health::HealthLog;
+use crate::health::{HealthLog, Moment};
 use crate::{recorder, web};
 
 /// What the demo adds.
@@ -80,7 +79,7 @@ pub(crate) fn launch(config: &Config, demo: Option<Demo>) -> anyhow::Result<Stat
         demo: demo.is_some(),
         journal: journal.clone(),
         supervision: Arc::new(SetOnce::new()),
-        health: HealthLog::new(Timestamp::now()),
+        health: HealthLog::new(Moment::now()),
     };
 
     let simulator = demo.map(|demo| demo.host.on_exhausted(OnExhausted::Suspend));

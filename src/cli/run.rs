@@ -85,7 +85,7 @@ fn with(config: Result<Config, Vec<Problem>>, run: impl FnOnce(Config) -> anyhow
         Ok(config) => config,
         Err(problems) => return refuse(&problems),
     };
-    logging::init(&config.log);
+    let _log = logging::init(&config.log);
     #[cfg(feature = "chaos")]
     if let Err(error) = unleash_chaos() {
         complain(&format_args!("stationd: {error:#}"));

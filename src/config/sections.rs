@@ -1,6 +1,7 @@
 //! The sections of the service itself.
 
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
+use std::path::PathBuf;
 
 use serde::{Deserialize, Serialize};
 use tracing_subscriber::EnvFilter;
@@ -90,7 +91,13 @@ fn is_host_name(text: &str) -> bool {
     !text.is_empty() && text.chars().all(|c| c.is_ascii_alphanumeric() || c == '-' || c == '.')
 }
 
-/// `[log]`: what the service tells about itself on standard error.
+/// Largest log file, in MiB.
+const FILE_MB_MAX: u32 = 1024;
+
+/// Most log files.
+const FILES_MAX: u32 = 100;
+
+/// `[log]`: what the service tells about itself on standard error, and in a file if one is named.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 pub(crate) struct LogConfig {
@@ -98,6 +105,12 @@ pub(crate) struct LogConfig {
     pub(crate) level: String,
     /// How a line looks.
     pub(crate) format: LogFormat,
+    /// A file that gets the same lines; empty for none.
+    pub(crate) file: PathBuf,
+    /// Size at which a new file begins, in MiB, 1..=1024.
+    pub(crate) file_mb: u32,
+    /// How many files there are at most, the newest included, 2..=100.
+    pub(crate) files: u32,
 }
 
 /// How a log line looks.
@@ -115,15 +128,39 @@ impl Default for LogConfig {
         LogConfig {
             level: "info".to_owned(),
             format: LogFormat::Text,
+            file: PathBuf::new(),
+            file_mb: 10,
+            files: 5,
         }
     }
 }
 
 impl LogConfig {
     pub(crate) fn problems(&self) -> Vec<(String, String)> {
-        match EnvFilter::builder().parse(&self.level) {
-            Ok(_) => Vec::new(),
-            Err(error) => vec![("level".to_owned(), format!("{:?}: {error}", self.level))],
+        let mut problems = Vec::new();
+        let mut check = |sound: bool, key: &str, reason: String| {
+            if !sound {
+                problems.push((key.to_owned(), reason));
+            }
+        };
+        if let Err(error) = EnvFilter::builder().parse(&self.level) {
+            check(false, "level", format!("{:?}: {error}", self.level));
         }
+        check(
+            self.file.as_os_str().is_empty() || self.file.file_name().is_some(),
+            "file",
+            format!("must name a file, not {:?}", self.file),
+        );
+        check(
+            (1..=FILE_MB_MAX).contains(&self.file_mb),
+            "file_mb",
+            format!("must be 1 to {FILE_MB_MAX}, not {}", self.file_mb),
+        );
+        check(
+            (2..=FILES_MAX).contains(&self.files),
+            "files",
+            format!("must be 2 to {FILES_MAX}, not {}", self.files),
+        );
+        problems
     }
 }

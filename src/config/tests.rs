@@ -172,3 +172,14 @@ fn variables_of_others_are_left_alone() {
         Ok(Config::default())
     );
 }
+
+#[test]
+fn log_file_has_bounds_and_a_name() {
+    let keys = |text: &str| -> Vec<String> {
+        let problems = from_file(text).expect_err("problems");
+        problems.into_iter().map(|problem| problem.key).collect()
+    };
+    let found = keys("[log]\nfile = '..'\nfile_mb = 0\nfiles = 1");
+    assert_eq!(found, ["log.file", "log.file_mb", "log.files"]);
+    assert!(from_file("[log]\nfile = '/var/log/stationd/stationd.log'\nfile_mb = 1\nfiles = 2").is_ok());
+}

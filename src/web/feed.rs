@@ -9,44 +9,12 @@ use std::sync::Arc;
 use futures_util::Stream;
 use futures_util::stream;
 use journal::{Delivery, EventFilter, SignalWatch, Subscription};
-use model::{Event, Seq, Signal, Timestamp};
-use serde::{Deserialize, Serialize};
+use model::{Event, Seq, Signal, Subscribe, Timestamp};
+use serde::Serialize;
 use utoipa::ToSchema;
 
 use super::Api;
-use super::problem::{Kind, Problem};
-
-/// Most patterns in one subscription.
-const MAX_PATTERNS: usize = 32;
-
-/// Longest pattern, in bytes.
-const MAX_PATTERN_BYTES: usize = 128;
-
-/// What a client says to a WebSocket.
-#[derive(Clone, Debug, PartialEq, Eq, Deserialize, ToSchema)]
-#[serde(deny_unknown_fields)]
-pub(crate) struct Subscribe {
-    /// Source patterns: `repeater.*`, `*`. A new subscription replaces the one before.
-    #[schema(example = json!(["repeater.*"]))]
-    pub(crate) subscribe: Vec<String>,
-    /// Events behind this position come first; without it only new ones do.
-    #[serde(default)]
-    #[schema(value_type = Option<u64>)]
-    pub(crate) since: Option<Seq>,
-}
-
-impl Subscribe {
-    /// Refuses what would cost too much to match.
-    pub(crate) fn checked(self) -> Result<Subscribe, Problem> {
-        let count = self.subscribe.len();
-        let sound = |pattern: &String| (1..=MAX_PATTERN_BYTES).contains(&pattern.len());
-        if (1..=MAX_PATTERNS).contains(&count) && self.subscribe.iter().all(sound) {
-            return Ok(self);
-        }
-        let detail = format!("subscribe takes 1 to {MAX_PATTERNS} patterns of 1 to {MAX_PATTERN_BYTES} bytes");
-        Err(Problem::new(Kind::BadMessage, detail))
-    }
-}
+use super::problem::Problem;
 
 /// What a session is told.
 #[derive(Clone, Debug, Serialize, ToSchema)]

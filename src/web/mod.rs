@@ -82,6 +82,7 @@ pub(crate) struct Api {
     sessions: Arc<Semaphore>,
     closing: watch::Receiver<bool>,
     watcher: compat::mmdvm::Mirror,
+    adding: statistics::Adding,
 }
 
 impl Api {
@@ -139,6 +140,7 @@ pub(crate) fn child(config: &WebConfig, listener: TcpListener, station: Shared) 
             sessions: Arc::new(Semaphore::new(MAX_SESSIONS)),
             closing: closing.subscribe(),
             watcher: compat::mmdvm::Mirror::new(&station.journal),
+            adding: statistics::Adding::new(&station.journal),
         };
         let server = serve(listener, api, hosts.clone()).map_err(|error| StartError::Failed(error.to_string()))?;
         Ok(WebActor {

@@ -42,7 +42,7 @@ use super::{actors, events, export, feed, health, repeater, signals, sse, statis
         mmdvm::get_health,
         mmdvm::open,
     ),
-    components(schemas(feed::Subscribe, feed::Frame)),
+    components(schemas(model::Subscribe, feed::Frame)),
     tags(
         (name = "repeater", description = "Calls, modes and links of the repeater"),
         (name = "events", description = "The journal"),

@@ -9,12 +9,12 @@ use actix_web::HttpResponse;
 use actix_web::http::header::{CACHE_CONTROL, ContentType};
 use actix_web::web::{Bytes, Data, Query, ServiceConfig, resource};
 use futures_util::stream::{self, Stream, StreamExt};
-use model::Seq;
+use model::{Seq, Subscribe};
 use serde::Deserialize;
 use utoipa::IntoParams;
 
 use super::Api;
-use super::feed::{Feed, Frame, Subscribe};
+use super::feed::{Feed, Frame};
 use super::paging::list;
 use super::problem::{Kind, Problem};
 
@@ -87,7 +87,9 @@ fn wanted(request: &HttpRequest, query: &StreamQuery) -> Result<Subscribe, Probl
         subscribe: patterns,
         since: last_seen.map(Seq),
     };
-    wanted.checked()
+    wanted
+        .checked()
+        .map_err(|refusal| Problem::new(Kind::BadMessage, refusal.to_string()))
 }
 
 /// One frame in the format of the HTML standard. JSON has no line breaks, so one `data:` line is enough.

@@ -1,12 +1,16 @@
 //! `/api/v1/repeater/statistics` and `/api/v1/repeater/quality`: calls added up, and how well they were heard.
 
+use std::fmt::Display;
+use std::sync::Arc;
 use std::time::Duration;
 
 use actix_web::web::{Data, Json, Query, ServiceConfig, resource};
+use journal::Journal;
 use model::Timestamp;
 use model::repeater::{CallSource, Mode};
 use repeater::statistics::{self, By, HOUR_MS, Quality, QualityFilter, Statistics, Window};
 use serde::{Deserialize, Serialize};
+use tokio::sync::Semaphore;
 use utoipa::{IntoParams, ToSchema};
 
 use super::paging::{MAX_LIMIT, limit};
@@ -21,6 +25,43 @@ const MAX_WINDOW_DAYS: i64 = 366;
 
 /// Length of a step when nobody says, in seconds.
 const DEFAULT_STEP_S: u32 = 3600;
+
+/// How long somebody may wait for their turn to have something added up.
+const TURN_LIMIT: Duration = Duration::from_secs(10);
+
+/// Turns at adding up. A year of calls is a long read: only half of the journal's connections are given to such, so that
+/// whoever asks for the state or a page of calls finds one of the others free. Clones share the turns.
+#[derive(Clone)]
+pub(super) struct Adding(Arc<Semaphore>);
+
+impl Adding {
+    pub(super) fn new(journal: &Journal) -> Adding {
+        Adding::half_of(journal.read_connections())
+    }
+
+    fn half_of(connections: u32) -> Adding {
+        let turns = (connections / 2).max(1);
+        Adding(Arc::new(Semaphore::new(usize::try_from(turns).unwrap_or(1))))
+    }
+
+    /// Runs a long read when there is a turn for it. The turn lasts as long as the read, even if nobody waits for it any more.
+    async fn run<T, E>(&self, read: impl FnOnce() -> Result<T, E> + Send + 'static) -> Result<T, Problem>
+    where
+        T: Send + 'static,
+        E: Display + Send + 'static,
+    {
+        let turn = Arc::clone(&self.0).acquire_owned();
+        let Ok(Ok(turn)) = tokio::time::timeout(TURN_LIMIT, turn).await else {
+            return Err(Problem::unavailable("others have statistics added up"));
+        };
+        blocking(move || {
+            let answer = read();
+            drop(turn);
+            answer
+        })
+        .await
+    }
+}
 
 pub(super) fn routes(config: &mut ServiceConfig) {
     config
@@ -60,7 +101,7 @@ pub(crate) async fn get_statistics(api: Data<Api>, asked: Query<StatisticsQuery>
     };
     let journal = api.station.journal.clone();
     let sums = move || journal.read(|connection| statistics::statistics(connection, window, by, limit));
-    blocking(sums).await.map(Json)
+    api.adding.run(sums).await.map(Json)
 }
 
 /// Which calls, in which steps of time.
@@ -115,7 +156,7 @@ pub(crate) async fn get_quality(api: Data<Api>, asked: Query<QualityQuery>) -> R
     };
     let journal = api.station.journal.clone();
     let series = move || journal.read(|connection| statistics::quality(connection, window, step_ms, &filter));
-    let items = blocking(series).await?;
+    let items = api.adding.run(series).await?;
     Ok(Json(QualitySeries {
         from: window.from,
         to: window.to,
@@ -156,6 +197,10 @@ fn in_steps(window: Window, step_ms: i64, what: &str) -> Result<u32, Problem> {
 
 #[cfg(test)]
 mod tests {
+    use std::sync::mpsc;
+
+    use futures_util::FutureExt;
+
     use super::*;
 
     fn at(hours: i64) -> Timestamp {
@@ -189,5 +234,27 @@ mod tests {
                 "{hours} h in {step_ms} ms"
             );
         }
+    }
+
+    #[test]
+    fn half_of_the_connections_may_add_up_and_never_none() {
+        let turns = |connections| Adding::half_of(connections).0.available_permits();
+        assert_eq!([1, 2, 3, 4, 32].map(turns), [1, 1, 1, 2, 16]);
+    }
+
+    #[actix_web::test]
+    async fn turn_lasts_as_long_as_the_read_even_if_its_client_has_left() {
+        let adding = Adding::half_of(1);
+        let (finish, finished) = mpsc::channel::<()>();
+        let read = move || finished.recv().map_err(|error| error.to_string());
+        let mut first = Box::pin(adding.run(read));
+        assert!((&mut first).now_or_never().is_none());
+        drop(first);
+        assert_eq!(adding.0.available_permits(), 0);
+
+        let mut second = Box::pin(adding.run(|| Ok::<u32, String>(2)));
+        assert!((&mut second).now_or_never().is_none());
+        finish.send(()).unwrap();
+        assert_eq!(second.await.unwrap(), 2);
     }
 }

@@ -18,10 +18,11 @@ use actix_web::web::{Data, Payload, ServiceConfig, resource};
 use actix_web::{HttpRequest, HttpResponse};
 use actix_web_actors::ws::{self, CloseCode, CloseReason, Message, ProtocolError, WebsocketContext};
 use futures_util::stream::{LocalBoxStream, Stream, StreamExt};
+use model::Subscribe;
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 
 use super::Api;
-use super::feed::{Feed, Frame, Subscribe};
+use super::feed::{Feed, Frame};
 use super::problem::{Kind, Problem};
 
 /// Largest frame that a client may send, in bytes. A subscription needs a few hundred.
@@ -227,10 +228,7 @@ impl Session {
     }
 
     fn hear(&mut self, text: &str, ctx: &mut WebsocketContext<Session>) {
-        let wanted = serde_json::from_str::<Subscribe>(text)
-            .map_err(|error| Problem::new(Kind::BadMessage, error.to_string()))
-            .and_then(Subscribe::checked);
-        match wanted {
+        match Subscribe::parse(text) {
             Ok(wanted) => {
                 if let Some(old) = self.feed.take() {
                     ctx.cancel_future(old);
@@ -239,7 +237,7 @@ impl Session {
                 let lines = self.credit.spent_by(frames.map(|frame| frame.json()));
                 self.feed = Some(ctx.add_stream(lines));
             }
-            Err(problem) => ctx.text(Frame::Error(problem).json()),
+            Err(refusal) => refuse(ctx, &refusal.to_string()),
         }
     }
 }

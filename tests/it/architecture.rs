@@ -31,12 +31,13 @@ const IMPURE: [&str; 9] = [
 ];
 
 /// What each crate may know of the workspace, apart from its tests. `.` is the service.
-const KNOWS: [(&str, &[&str]); 6] = [
+const KNOWS: [(&str, &[&str]); 7] = [
     ("actors/kernel", &[]),
     ("actors/model", &[]),
     ("actors/journal", &["kernel", "model"]),
     ("actors/repeater", &["kernel", "model", "journal"]),
     ("tests/sim", &["kernel", "model"]),
+    ("tests/hostile", &["model", "journal", "repeater"]),
     (".", &["kernel", "model", "journal", "repeater", "sim"]),
 ];
 
@@ -68,7 +69,7 @@ fn sources(place: &str) -> io::Result<Vec<PathBuf>> {
 /// Every Rust file of the workspace.
 fn workspace() -> io::Result<Vec<PathBuf>> {
     let mut all = Vec::new();
-    for place in ["src", "actors", "tests"] {
+    for place in ["src", "actors", "tests", "fuzz/fuzz_targets"] {
         all.extend(sources(place)?);
     }
     Ok(all)

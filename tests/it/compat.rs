@@ -93,6 +93,27 @@ fn old_health_says_what_runs() {
         (&json!(0), &Value::Null)
     );
     assert!(health["uptime_seconds"].as_f64() > Some(0.0), "{health:#}");
+    let (_, calls) = station.get("/api/qsos?limit=1");
+    assert_eq!(health["last_activity"], calls[0]["end_time"]);
+}
+
+#[test]
+fn old_health_remembers_what_went_wrong() {
+    let stage = Stage::new();
+    let mut log = stage.log();
+    log.call("G4KLX");
+    let station = Station::run(&stage);
+    station.wait_for("/api/health", |health| {
+        health["healthy"] == true && health["last_activity"].is_string()
+    });
+    log.line("MMDVMHost-20250607 exited on receipt of SIGTERM");
+    station.wait_for("/api/health", |health| health["healthy"] == false);
+    log.line("MMDVMHost-20250607 is running");
+    let health = station.wait_for("/api/health", |health| health["healthy"] == true);
+    assert_eq!(
+        (&health["error_count"], &health["last_error"]),
+        (&json!(1), &json!("the repeater's host program has stopped"))
+    );
 }
 
 #[test]

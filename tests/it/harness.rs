@@ -194,6 +194,11 @@ impl Station {
     pub(crate) fn said(&self) -> String {
         self.log.try_iter().collect::<Vec<_>>().join("\n")
     }
+
+    /// The same of one that has ended, to its last word.
+    pub(crate) fn said_to_the_end(&self) -> String {
+        self.log.iter().collect::<Vec<_>>().join("\n")
+    }
 }
 
 impl Drop for Station {

@@ -21,6 +21,8 @@ mod harness;
 #[cfg(test)]
 mod kill9;
 #[cfg(test)]
+mod logging;
+#[cfg(test)]
 mod problems;
 #[cfg(test)]
 mod shutdown;

@@ -133,6 +133,12 @@ impl Journal {
         self.shared.read(f)
     }
 
+    /// How many may read at a time; further readers wait.
+    #[must_use]
+    pub fn read_connections(&self) -> u32 {
+        self.shared.read_connections()
+    }
+
     /// Follows the journal: the events behind `since` from the file, then live ones. `None` begins with the next event.
     ///
     /// A `since` ahead of the head (from another station's journal, say) begins with the next event too.

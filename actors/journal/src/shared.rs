@@ -92,6 +92,10 @@ impl Shared {
         Ok(f(&snapshot)?)
     }
 
+    pub(crate) fn read_connections(&self) -> u32 {
+        self.pool.max_size()
+    }
+
     pub(crate) fn page(&self, next: Seq, filter: &EventFilter) -> Result<Page, JournalError> {
         self.read(|connection| store::page(connection, next, filter))
     }

@@ -8,9 +8,11 @@ mod access;
 mod event;
 pub mod repeater;
 mod signal;
+mod subscribe;
 mod timestamp;
 
 pub use access::{Identity, Role, UnknownRole};
 pub use event::{Event, EventData, NewEvent, Seq, Source};
 pub use signal::Signal;
+pub use subscribe::{Subscribe, SubscribeError};
 pub use timestamp::{ParseTimestampError, Timestamp};

@@ -19,7 +19,7 @@ use repeater::query::{self, CallQuery};
 use serde::{Deserialize, Serialize};
 use utoipa::IntoParams;
 
-use self::words::{WatcherEvent, WatcherHealth, WatcherModeNow, WatcherQso, WatcherStatus};
+use self::words::{Seen, WatcherEvent, WatcherHealth, WatcherModeNow, WatcherQso, WatcherStatus};
 use crate::health::Word;
 use crate::web::paging::limit;
 use crate::web::problem::Problem;
@@ -141,19 +141,32 @@ pub(crate) async fn get_health(api: Data<Api>) -> Result<HttpResponse, Problem> 
     let supervision = api.supervision()?;
     let journal = &api.station.journal;
     let health = api.station.health.look(supervision, journal);
-    let heard_at = repeater::current_state(journal).and_then(|state| state.heard_at);
+    let state = repeater::current_state(journal).unwrap_or_default();
+    let on_air = state.active_calls.iter().map(|call| call.started_at).max();
+    let seen = Seen {
+        troubles: api.station.health.troubles(),
+        last_activity: on_air.max(last_call(journal).await),
+        heard_at: state.heard_at,
+        sessions: api.open_sessions(),
+    };
     let mut response = match health.health {
         Word::Well | Word::Degraded => HttpResponse::Ok(),
         Word::Down => HttpResponse::ServiceUnavailable(),
     };
-    let told = WatcherHealth::of(
-        Timestamp::now(),
-        &supervision.tree(),
-        &health,
-        heard_at,
-        api.open_sessions(),
-    );
+    let told = WatcherHealth::of(Timestamp::now(), &supervision.tree(), &health, seen);
     Ok(response.insert_header((CACHE_CONTROL, "no-store")).json(told))
+}
+
+/// End of the newest call that is over. Health is told even when the journal cannot be read.
+async fn last_call(journal: &Journal) -> Option<Timestamp> {
+    let newest = CallQuery {
+        limit: 1,
+        ..CallQuery::default()
+    };
+    let journal = journal.clone();
+    let calls = blocking(move || journal.read(|connection| query::calls(connection, &newest))).await;
+    let call = calls.ok()?.into_iter().next()?;
+    Some(call.qso.ended_at.unwrap_or(call.qso.started_at))
 }
 
 /// Follows the repeater from now on, without asking for anything.

@@ -41,12 +41,14 @@ impl Disk {
         }
     }
 
-    fn remount(&self, how: &str) {
-        let remounted = Command::new("mount")
-            .args(["-o", &format!("remount,{how}")])
-            .arg(self.0.path())
-            .status();
-        assert!(remounted.is_ok_and(|status| status.success()), "{how}");
+    /// Refused while a file is open for writing, and the pool's threads close theirs when they come to it.
+    async fn remount(&self, how: &str) {
+        let remounted = || {
+            let mut mount = Command::new("mount");
+            mount.args(["-o", &format!("remount,{how}")]).arg(self.0.path());
+            mount.output().is_ok_and(|mount| mount.status.success())
+        };
+        assert!(until(SOON, remounted).await, "{how}");
     }
 
     /// Takes all the space that is left; gone with the file.
@@ -180,10 +182,10 @@ async fn journal_on_a_full_or_read_only_disk_is_not_taken_for_a_damaged_one() {
     let ballast = disk.fill();
     assert_not_judged(&disk.journal());
     ballast.free();
-    disk.remount("ro");
+    disk.remount("ro").await;
     assert!(Journal::open(&disk.journal(), vec![]).is_err());
     assert_not_judged(&disk.journal());
-    disk.remount("rw");
+    disk.remount("rw").await;
     let running = Running::at(disk.journal(), vec![]).await;
     assert_eq!(
         running.append(append("p", vec![event("x", 0)])).await.unwrap().first,

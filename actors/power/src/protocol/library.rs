@@ -110,35 +110,43 @@ impl Library {
         if let Some(ready) = self.ready.get(name) {
             return Ok(Arc::clone(ready));
         }
-        let (file, text) = self.text(name)?;
-        let problem = |fault: Fault| ProtocolProblem {
-            file: file.clone(),
-            key: fault.key,
-            reason: fault.reason,
+        let protocol = match self.own.get(name).cloned() {
+            Some((file, text)) => self.make(name, &file, &text, depth)?,
+            None => self.embedded(name, depth)?,
         };
-        let parsed = parse(&text).map_err(problem)?;
-        let base = match &parsed.extends {
-            None => None,
-            Some(_) if depth == 0 => return Err(problem(extends("leads in a circle, or through too many files"))),
-            Some(base) => Some(self.read(&base.to_lowercase(), depth.saturating_sub(1))?),
-        };
-        let protocol = Arc::new(compile(name, &parsed, base.as_deref()).map_err(problem)?);
         self.ready.insert(name.to_owned(), Arc::clone(&protocol));
         Ok(protocol)
     }
 
-    fn text(&self, name: &str) -> Result<(String, String), ProtocolProblem> {
-        if let Some((file, text)) = self.own.get(name) {
-            return Ok((file.clone(), text.clone()));
-        }
-        let embedded = EMBEDDED.iter().find(|(known, _)| *known == name);
-        embedded
-            .map(|(name, text)| (format!("{name}.toml"), (*text).to_owned()))
-            .ok_or_else(|| ProtocolProblem {
-                file: format!("{name}.toml"),
+    /// The protocol of the binary, also where a user's own file has taken its place.
+    fn embedded(&mut self, name: &str, depth: usize) -> Result<Arc<Protocol>, ProtocolProblem> {
+        let file = format!("{name}.toml");
+        match EMBEDDED.iter().find(|(known, _)| *known == name) {
+            Some((name, text)) => self.make(name, &file, text, depth),
+            None => Err(ProtocolProblem {
+                file,
                 key: String::new(),
                 reason: format!("there is no protocol {name:?}"),
-            })
+            }),
+        }
+    }
+
+    fn make(&mut self, name: &str, file: &str, text: &str, depth: usize) -> Result<Arc<Protocol>, ProtocolProblem> {
+        let problem = |fault: Fault| ProtocolProblem {
+            file: file.to_owned(),
+            key: fault.key,
+            reason: fault.reason,
+        };
+        let parsed = parse(text).map_err(problem)?;
+        let base = match parsed.extends.as_deref().map(str::to_lowercase) {
+            None => None,
+            Some(_) if depth == 0 => return Err(problem(extends("leads in a circle, or through too many files"))),
+            // A user's file may change the protocol that it takes the place of.
+            Some(base) if base == name => Some(self.embedded(&base, depth.saturating_sub(1))),
+            Some(base) => Some(self.read(&base, depth.saturating_sub(1))),
+        };
+        let base = base.transpose().map_err(|cause| problem(extends(&cause.to_string())))?;
+        compile(name, &parsed, base.as_deref()).map(Arc::new).map_err(problem)
     }
 }
 

@@ -12,7 +12,7 @@ use serde::Serialize;
 use serde_json::{Value, json};
 use utoipa::ToSchema;
 
-use crate::health::{Health, Word};
+use crate::health::{Health, Troubles, Word};
 
 /// A call in the watcher's words.
 #[derive(Debug, Serialize, ToSchema)]
@@ -237,24 +237,32 @@ pub(crate) struct WatcherHealth {
     api_server_active: bool,
     /// Live sessions of every kind.
     active_websocket_connections: usize,
-    /// How many things are wrong now.
-    error_count: usize,
-    /// The worst of them.
+    /// How often something went wrong since the station started.
+    error_count: u64,
+    /// The newest of it, also when it is over.
     last_error: Option<String>,
+    /// When somebody was on the air last: the start of a call that runs, or the end of the newest that is over.
+    last_activity: Option<Timestamp>,
     /// Time of the newest log line.
     last_log_update: Option<Timestamp>,
     /// The station's clock.
     current_time: Timestamp,
 }
 
+/// What else the watcher tells of its health.
+pub(super) struct Seen {
+    /// What went wrong since the start.
+    pub(super) troubles: Troubles,
+    /// When somebody was on the air last.
+    pub(super) last_activity: Option<Timestamp>,
+    /// Time of the newest log line.
+    pub(super) heard_at: Option<Timestamp>,
+    /// Live sessions.
+    pub(super) sessions: usize,
+}
+
 impl WatcherHealth {
-    pub(super) fn of(
-        now: Timestamp,
-        tree: &TreeNode,
-        health: &Health,
-        heard_at: Option<Timestamp>,
-        sessions: usize,
-    ) -> WatcherHealth {
+    pub(super) fn of(now: Timestamp, tree: &TreeNode, health: &Health, seen: Seen) -> WatcherHealth {
         let runs = |path: &str| {
             let node = path.parse::<ChildPath>().ok().and_then(|path| tree.find(&path));
             node.is_some_and(|node| node.state == "running")
@@ -267,10 +275,11 @@ impl WatcherHealth {
             log_monitor_active: runs("repeater/log-tail"),
             state_machine_active: runs("repeater/state-machine"),
             api_server_active: true,
-            active_websocket_connections: sessions,
-            error_count: health.causes.len(),
-            last_error: health.causes.first().map(|cause| cause.reason.clone()),
-            last_log_update: heard_at,
+            active_websocket_connections: seen.sessions,
+            error_count: seen.troubles.count,
+            last_error: seen.troubles.newest,
+            last_activity: seen.last_activity,
+            last_log_update: seen.heard_at,
             current_time: now,
         }
     }
