@@ -10,13 +10,15 @@ use std::time::{Duration, Instant};
 use journal::{Journal, JournalStatus, SetAside};
 use kernel::{HealthCause, Supervision};
 use model::repeater::{HostState, ModemState, RepeaterState};
-use model::{Signal, Timestamp};
+use model::{Signal, Source, Timestamp};
 use parking_lot::Mutex;
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
 /// Who says on the signal board how far the host's log is read.
 const LOG_TAIL: &str = "repeater.log_tail";
+/// Beneath this, those that listen to brokers say on the signal board how their connections are.
+const BROKERS: &str = "repeater.mqtt";
 
 /// A difference between the clocks that is no drift: somebody has set the wall clock.
 const CLOCK_SET: Duration = Duration::from_secs(1);
@@ -105,8 +107,6 @@ struct Memory {
     /// As seen last.
     health: Health,
     troubles: Troubles,
-    /// The word that the diary has.
-    told: Word,
 }
 
 impl HealthLog {
@@ -121,7 +121,6 @@ impl HealthLog {
             seen: now,
             health,
             troubles: Troubles::default(),
-            told: Word::Well,
         })))
     }
 
@@ -130,9 +129,12 @@ impl HealthLog {
         let mut findings = of_tree(supervision.health());
         findings.extend(of_journal(&journal.status()));
         findings.extend(journal.opened().set_aside.as_ref().map(of_damage));
-        findings.extend(repeater::current_state(journal).iter().flat_map(of_repeater));
+        findings.extend(repeater::states(journal).iter().flat_map(of_repeater));
         findings.extend(journal.signals().snapshot(LOG_TAIL).iter().filter_map(of_log));
-        self.observe(Moment::now(), findings)
+        let now = Moment::now();
+        let of_broker = |signal: &Signal| of_broker(signal, now.wall);
+        findings.extend(journal.signals().snapshot(BROKERS).iter().filter_map(of_broker));
+        self.observe(now, findings)
     }
 
     /// The health by what is found now.
@@ -148,11 +150,6 @@ impl HealthLog {
     /// What was wrong since the start.
     pub(crate) fn troubles(&self) -> Troubles {
         self.0.lock().troubles.clone()
-    }
-
-    /// Whether the diary does not have this word yet; it is taken to have it from now on.
-    pub(crate) fn is_news(&self, word: Word) -> bool {
-        std::mem::replace(&mut self.0.lock().told, word) != word
     }
 }
 
@@ -228,8 +225,8 @@ fn of_tree(health: kernel::Health) -> Vec<Finding> {
     }
 }
 
-/// What the repeater's state has to say about the host.
-fn of_repeater(state: &RepeaterState) -> Vec<Finding> {
+/// What a host's state has to say about it. The subjects of other hosts than the station's own are below their sources.
+fn of_repeater((source, state): &(Source, RepeaterState)) -> Vec<Finding> {
     let host = match state.host.state {
         HostState::Stopped => Some("the repeater's host program has stopped"),
         HostState::Unknown | HostState::Starting | HostState::Running => None,
@@ -242,8 +239,9 @@ fn of_repeater(state: &RepeaterState) -> Vec<Finding> {
     [("host", host), ("modem", modem), ("log_level", hidden)]
         .into_iter()
         .filter_map(|(subject, reason)| {
+            let other = source.as_str().strip_prefix("repeater.");
             Some(Finding {
-                subject: subject.to_owned(),
+                subject: other.map_or_else(|| subject.to_owned(), |name| format!("{name}/{subject}")),
                 word: Word::Degraded,
                 reason: reason?.to_owned(),
             })
@@ -262,6 +260,30 @@ fn of_log(progress: &Signal) -> Option<Finding> {
         subject: "log".to_owned(),
         word: Word::Degraded,
         reason,
+    })
+}
+
+/// What a listener has to say about its broker.
+fn of_broker(link: &Signal, now: Timestamp) -> Option<Finding> {
+    #[derive(Deserialize)]
+    struct Link {
+        broker: String,
+        since: Timestamp,
+        problem: Option<String>,
+    }
+    let name = link.source.as_str().strip_prefix(BROKERS)?.strip_prefix('.')?;
+    let link: Link = serde_json::from_str(link.data.get()).ok()?;
+    let problem = link.problem?;
+    let minutes = now.since(link.since).as_secs() / 60;
+    let duration = (minutes > 0).then(|| format!(" for {minutes} min"));
+    Some(Finding {
+        subject: format!("repeater/mqtt/{name}"),
+        word: Word::Degraded,
+        reason: format!(
+            "mqtt broker {} unreachable{}: {problem}",
+            link.broker,
+            duration.unwrap_or_default()
+        ),
     })
 }
 
@@ -343,11 +365,22 @@ mod tests {
     }
 
     #[test]
-    fn word_is_news_to_the_diary_once() {
-        let clock = clocks();
-        let log = HealthLog::new(clock(0));
-        let words = [Word::Well, Word::Down, Word::Down, Word::Well];
-        assert_eq!(words.map(|word| log.is_news(word)), [false, true, false, true]);
+    fn broker_that_is_away_is_told_with_its_address_how_long_and_why() {
+        let link = |problem: &str| {
+            let since = at(0);
+            let data =
+                format!(r#"{{"broker":"127.0.0.1:1883","connected":false,"since":"{since}","problem":{problem}}}"#);
+            Signal {
+                at: since,
+                source: Source::new("repeater.mqtt.gb7xx"),
+                name: "connection".into(),
+                data: Arc::from(serde_json::value::RawValue::from_string(data).unwrap()),
+            }
+        };
+        assert_eq!(of_broker(&link("null"), at(1)), None);
+        let reason = "mqtt broker 127.0.0.1:1883 unreachable for 2 min: refused";
+        let expected = finding("repeater/mqtt/gb7xx", Word::Degraded, reason);
+        assert_eq!(of_broker(&link("\"refused\""), at(150_000)), Some(expected));
     }
 
     #[test]

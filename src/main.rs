@@ -4,6 +4,8 @@
 
 mod cli;
 mod config;
+mod descriptors;
+mod diary;
 mod health;
 mod operator;
 mod recorder;

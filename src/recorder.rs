@@ -1,31 +1,25 @@
-//! The station's diary: what the supervisor tree does goes into the journal, the station's health onto the signal board.
+//! The station's recorder: what the supervisor tree does goes into the diary, the station's health onto the signal board
+//! and, when its word changes, into the diary too.
 //!
-//! Talks to: the kernel's stream of changes, the journal. Never holds the tree up: while the journal is away, changes wait
-//! in the kernel's bounded stream; what overflows there is counted and told as `changes_missed`.
-//! A diary line may be there twice after an append whose answer got lost; nothing is computed from it.
+//! Talks to: the kernel's log of changes, the journal. Never holds the tree up: while the journal is away, changes wait in
+//! the kernel's bounded log; what overflows there is counted and told as `changes_missed`.
+//! Fails when: never by itself. Started anew, it goes on where the journal knows the [diary](crate::diary).
 
+use std::collections::VecDeque;
+use std::hash::{BuildHasher, RandomState};
+use std::sync::Arc;
 use std::time::Duration;
 
-use actix::{Actor, ActorContext, ActorFutureExt, AsyncContext, Context, WrapFuture};
-use journal::{Append, AppendError, Journal};
-use kernel::{Change, ChildEnv, ChildPath, ChildSpec, ExitView, TreeChange};
-use model::{EventData, NewEvent, Signal, Source, Timestamp};
-use serde::Serialize;
-use tokio::sync::broadcast::Receiver;
-use tokio::sync::broadcast::error::{RecvError, TryRecvError};
-use tokio::sync::mpsc;
+use actix::{Actor, AsyncContext, Context, WrapFuture};
+use journal::Journal;
+use kernel::{Changes, ChildSpec};
+use model::{Signal, Source, Timestamp};
+use parking_lot::Mutex;
+use tokio::sync::Notify;
 
-use crate::health::Health;
+use crate::diary::{Diary, Line, Page, SOURCE};
+use crate::health::{Health, Word};
 use crate::station::Shared;
-
-/// Most lines in one append.
-const BATCH: usize = 64;
-
-/// How long one append may take before it is tried again.
-const APPEND_LIMIT: Duration = Duration::from_secs(5);
-
-/// Pause before a refused append is tried again.
-const RETRY_AFTER: Duration = Duration::from_secs(1);
 
 /// How often health is looked at: trouble outside the tree (a stopped host, a full disk) makes no change in it.
 const LOOK_EVERY: Duration = Duration::from_secs(1);
@@ -33,197 +27,138 @@ const LOOK_EVERY: Duration = Duration::from_secs(1);
 /// How long the start of the tree may look unwell without a word about it.
 const BOOT_LIMIT: Duration = Duration::from_secs(15);
 
-/// Changes of health that may wait for the journal.
-const HEALTH_QUEUE: usize = 16;
+/// Changes of health that may wait for the journal: when there are more, the oldest give way.
+const HEALTH_KEPT: usize = 16;
 
-/// Who the station's own diary speaks for.
-const SOURCE: &str = "station";
-
-/// Where the supervisor tree speaks from.
-const KERNEL: &str = "kernel";
-
-/// What the diary says.
-#[derive(Clone, Debug, Serialize)]
-#[serde(untagged)]
-enum Line {
-    /// The service has started.
-    Started { version: &'static str, demo: bool },
-    /// The service begins its ordered shutdown.
-    Stopping {},
-    /// The station is better or worse than before.
-    HealthChanged(Health),
-    /// A child is up.
-    ChildUp {
-        path: ChildPath,
-        incarnation: u64,
-        after_ms: u64,
-    },
-    /// A child is gone.
-    ChildExited {
-        path: ChildPath,
-        incarnation: u64,
-        #[serde(flatten)]
-        exit: ExitView,
-        state: &'static str,
-        restart_in_ms: Option<u64>,
-    },
-    /// The diary fell behind.
-    ChangesMissed { count: u64 },
+/// What all incarnations of the recorder know of this run of the service.
+struct Run {
+    id: u64,
+    begun: Timestamp,
+    healths: Mutex<Healths>,
+    /// Something is new in `healths`.
+    news: Notify,
 }
 
-impl EventData for Line {
-    fn event_type(&self) -> &'static str {
-        match self {
-            Line::Started { .. } => "station_started",
-            Line::Stopping {} => "station_stopping",
-            Line::HealthChanged(_) => "health_changed",
-            Line::ChildUp { .. } => "child_up",
-            Line::ChildExited { .. } => "child_exited",
-            Line::ChangesMissed { .. } => "changes_missed",
+impl Run {
+    fn begin() -> Run {
+        let begun = Timestamp::now();
+        Run {
+            // The only randomness in the standard library; it has to differ between runs, no more.
+            id: RandomState::new().hash_one(begun.unix_ms()),
+            begun,
+            healths: Mutex::new(Healths::new()),
+            news: Notify::new(),
+        }
+    }
+
+    fn note(&self, health: &Health) {
+        if self.healths.lock().note(health) {
+            self.news.notify_one();
         }
     }
 }
 
-impl Line {
-    /// What is worth a line: ends and beginnings, not the steps between.
-    fn of(change: TreeChange) -> Option<Line> {
-        let TreeChange {
-            path,
-            incarnation,
-            change,
-            ..
-        } = change;
-        match change {
-            Change::Up { after_ms } => Some(Line::ChildUp {
-                path,
-                incarnation,
-                after_ms,
-            }),
-            Change::Exited {
-                exit,
-                state,
-                restart_in_ms,
-            } => Some(Line::ChildExited {
-                path,
-                incarnation,
-                exit: ExitView::from(&exit),
-                state,
-                restart_in_ms,
-            }),
-            Change::Starting | Change::Stopping | Change::Killing | Change::Over { .. } => None,
+/// The newest changes of health, numbered from 1.
+#[derive(Debug)]
+struct Healths {
+    kept: VecDeque<(u64, Health)>,
+    newest: u64,
+    word: Word,
+}
+
+impl Healths {
+    /// A station that has just begun counts as well.
+    fn new() -> Healths {
+        Healths {
+            kept: VecDeque::new(),
+            newest: 0,
+            word: Word::Well,
         }
     }
 
-    fn event(&self) -> Option<NewEvent> {
-        let source = match self {
-            Line::Started { .. } | Line::Stopping {} | Line::HealthChanged(_) => SOURCE,
-            Line::ChildUp { .. } | Line::ChildExited { .. } | Line::ChangesMissed { .. } => KERNEL,
-        };
-        let written = NewEvent::new(Timestamp::now(), &Source::new(source), self);
-        written
-            .map_err(|error| tracing::error!(%error, "diary line not written"))
-            .ok()
+    /// Whether this is news: its word is another one than before.
+    fn note(&mut self, health: &Health) -> bool {
+        if std::mem::replace(&mut self.word, health.health) == health.health {
+            return false;
+        }
+        if self.kept.len() == HEALTH_KEPT {
+            self.kept.pop_front();
+        }
+        self.newest = self.newest.saturating_add(1);
+        self.kept.push_back((self.newest, health.clone()));
+        true
+    }
+
+    fn after(&self, number: u64) -> impl Iterator<Item = &(u64, Health)> {
+        self.kept.iter().filter(move |(kept, _)| *kept > number)
     }
 }
 
 /// The child `recorder`.
 pub(crate) fn child(station: Shared) -> ChildSpec<RecorderActor> {
-    ChildSpec::new("recorder", move |env| {
-        let station = station.clone();
-        Ok(RecorderActor { env, station })
+    let run = Arc::new(Run::begin());
+    ChildSpec::new("recorder", move |_| {
+        let (station, run) = (station.clone(), Arc::clone(&run));
+        Ok(RecorderActor { station, run })
     })
 }
 
-/// Writes the diary.
+/// Keeps the diary and shows the health.
 pub(crate) struct RecorderActor {
-    env: ChildEnv,
     station: Shared,
+    run: Arc<Run>,
 }
 
 impl Actor for RecorderActor {
     type Context = Context<RecorderActor>;
 
     fn started(&mut self, ctx: &mut Context<RecorderActor>) {
-        let (health_changes, health_lines) = mpsc::channel(HEALTH_QUEUE);
-        let greeting = (self.env.incarnation() == 1).then_some(Line::Started {
-            version: env!("CARGO_PKG_VERSION"),
-            demo: self.station.demo,
-        });
-        let diary = keep_diary(self.station.clone(), greeting, health_lines);
-        ctx.spawn(diary.into_actor(self).map(|(), recorder, ctx| {
-            recorder.env.fail("the stream of changes ended");
-            ctx.stop();
-        }));
-        ctx.spawn(watch_health(self.station.clone(), health_changes).into_actor(self));
+        ctx.spawn(keep_diary(self.station.clone(), Arc::clone(&self.run)).into_actor(self));
+        ctx.spawn(watch_health(self.station.clone(), Arc::clone(&self.run)).into_actor(self));
     }
 }
 
 kernel::answers_ping!(RecorderActor);
 
-async fn keep_diary(station: Shared, greeting: Option<Line>, mut health: mpsc::Receiver<Line>) {
-    let mut changes = station.supervision.wait().await.changes();
-    if let Some(greeting) = greeting {
-        write(&station.journal, vec![greeting]).await;
-    }
+/// Writes on and on, from where the journal knows the diary.
+async fn keep_diary(station: Shared, run: Arc<Run>) {
+    let supervision = station.supervision.wait().await;
     loop {
-        let lines = tokio::select! {
-            change = changes.recv() => match change {
-                Ok(change) => batch(change, &mut changes),
-                Err(RecvError::Lagged(count)) => vec![Line::ChangesMissed { count }],
-                Err(RecvError::Closed) => return,
-            },
-            Some(line) = health.recv() => vec![line],
+        let greeting = Line::Started {
+            version: env!("CARGO_PKG_VERSION"),
+            demo: station.demo,
         };
-        write(&station.journal, lines).await;
+        let mut diary = Diary::resume(&station.journal, run.id, greeting.at(run.begun)).await;
+        let mut changes = supervision.changes_after(diary.next_page().progress.change);
+        while let page = fill(diary.next_page(), &mut changes, &run).await
+            && diary.write(page).await.is_ok()
+        {}
     }
 }
 
-/// This change and those already waiting behind it.
-fn batch(first: TreeChange, changes: &mut Receiver<TreeChange>) -> Vec<Line> {
-    let mut lines: Vec<Line> = Line::of(first).into_iter().collect();
-    while lines.len() < BATCH {
-        match changes.try_recv() {
-            Ok(change) => lines.extend(Line::of(change)),
-            Err(TryRecvError::Lagged(count)) => lines.push(Line::ChangesMissed { count }),
-            Err(TryRecvError::Empty | TryRecvError::Closed) => break,
-        }
-    }
-    lines
-}
-
-/// Returns once the lines are in, or can never be.
-async fn write(journal: &Journal, lines: Vec<Line>) {
-    let events: Vec<NewEvent> = lines.iter().filter_map(Line::event).collect();
-    if events.is_empty() {
-        return;
-    }
-    let append = Append {
-        producer: SOURCE.to_owned(),
-        events,
-        checkpoint: None,
-    };
+/// Waits until there is something to write, and takes what else is there.
+async fn fill(mut page: Page, changes: &mut Changes, run: &Run) -> Page {
     loop {
-        match journal.append(append.clone(), APPEND_LIMIT).await {
-            Ok(_) => return,
-            Err(AppendError::Unavailable | AppendError::Storage(_)) => tokio::time::sleep(RETRY_AFTER).await,
-            Err(error @ (AppendError::Conflict { .. } | AppendError::Projection { .. } | AppendError::Invalid(_))) => {
-                tracing::error!(%error, "diary lines refused");
-                return;
-            }
+        for (number, health) in run.healths.lock().after(page.progress.health) {
+            page.note_health(*number, health.clone());
+        }
+        while page.has_room()
+            && let Some(heard) = changes.try_next()
+        {
+            page.hear(heard);
+        }
+        if !page.is_empty() {
+            return page;
+        }
+        tokio::select! {
+            heard = changes.next() => page.hear(heard),
+            () = run.news.notified() => {}
         }
     }
 }
 
-/// The last line before the ordered shutdown; the journal is still up then, but nobody waits for it.
-pub(crate) async fn say_stopping(journal: &Journal) {
-    let stopping = write(journal, vec![Line::Stopping {}]);
-    if tokio::time::timeout(RETRY_AFTER, stopping).await.is_err() {
-        tracing::warn!("shutdown not in the journal");
-    }
-}
-
-/// Puts health onto the board whenever it changes, and into the diary when its word does.
-async fn watch_health(station: Shared, changed: mpsc::Sender<Line>) {
+/// Puts health onto the board whenever it changes, and before the diary when its word does.
+async fn watch_health(station: Shared, run: Arc<Run>) {
     let supervision = station.supervision.wait().await;
     let _booted_or_overdue = tokio::time::timeout(BOOT_LIMIT, supervision.booted()).await.is_ok();
     let mut shown: Option<Health> = None;
@@ -231,14 +166,11 @@ async fn watch_health(station: Shared, changed: mpsc::Sender<Line>) {
     loop {
         tick.tick().await;
         let health = station.health.look(supervision, &station.journal);
-        if shown.as_ref() == Some(&health) {
-            continue;
+        run.note(&health);
+        if shown.as_ref() != Some(&health) {
+            show(&station.journal, &health);
+            shown = Some(health);
         }
-        show(&station.journal, &health);
-        if station.health.is_news(health.health) && changed.try_send(Line::HealthChanged(health.clone())).is_err() {
-            tracing::warn!("change of health not in the journal");
-        }
-        shown = Some(health);
     }
 }
 
@@ -254,5 +186,39 @@ fn show(journal: &Journal, health: &Health) {
     });
     if !fits {
         tracing::warn!("signal board full, health not shown");
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn numbers(healths: &Healths, after: u64) -> Vec<u64> {
+        healths.after(after).map(|(number, _)| *number).collect()
+    }
+
+    fn health(word: Word) -> Health {
+        Health {
+            health: word,
+            since: Timestamp::from_unix_ms(0),
+            causes: Vec::new(),
+        }
+    }
+
+    #[test]
+    fn word_of_health_is_news_once_and_stays_so_until_the_diary_has_it() {
+        let mut healths = Healths::new();
+        let words = [Word::Well, Word::Down, Word::Down, Word::Well];
+        assert_eq!(
+            words.map(|word| healths.note(&health(word))),
+            [false, true, false, true]
+        );
+        assert_eq!(numbers(&healths, 0), [1, 2]);
+        assert_eq!(numbers(&healths, 1), [2]);
+        for _ in 0..HEALTH_KEPT {
+            healths.note(&health(Word::Down));
+            healths.note(&health(Word::Well));
+        }
+        assert_eq!(numbers(&healths, 0).len(), HEALTH_KEPT, "the oldest give way");
     }
 }

@@ -4,7 +4,7 @@
 //! root (one_for_one)
 //! ├─ journal       everything else waits for it
 //! ├─ simulator     demo only: the host that writes the log
-//! ├─ repeater      (rest_for_one) state-machine, parser, log-tail: consumers first
+//! ├─ repeater      (rest_for_one) state-machine, parser, log-tail: consumers first; mqtt (one_for_one): one child a host
 //! ├─ recorder      the tree's own diary
 //! └─ web           page and API
 //! ```
@@ -28,7 +28,7 @@ use tokio::sync::SetOnce;
 
 use crate::config::Config;
 use crate::health::{HealthLog, Moment};
-use crate::{recorder, web};
+use crate::{diary, recorder, web};
 
 /// What the demo adds.
 pub(crate) struct Demo {
@@ -85,7 +85,7 @@ pub(crate) fn launch(config: &Config, demo: Option<Demo>) -> anyhow::Result<Stat
     let simulator = demo.map(|demo| demo.host.on_exhausted(OnExhausted::Suspend));
     let repeater = repeater::children(&config.repeater, &journal);
     let recorder = recorder::child(shared.clone()).on_exhausted(OnExhausted::Suspend);
-    let web = web::child(&config.web, listener, shared.clone());
+    let web = web::child(&config.web, &config.clients, listener, shared.clone());
 
     let root = SupervisorSpec::new("root")
         .child(journal_child)
@@ -144,7 +144,7 @@ impl Station {
 
     /// Stops every child, the last started first. `false`: some had to be left behind.
     pub(crate) async fn shutdown(&self, limit: Duration) -> bool {
-        recorder::say_stopping(&self.journal).await;
+        diary::say_stopping(&self.journal).await;
         let report = self.supervision.shutdown(limit).await;
         for path in &report.stragglers {
             tracing::error!(child = %path, "not stopped in time, left behind");

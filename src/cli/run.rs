@@ -13,6 +13,7 @@ use tokio::time::MissedTickBehavior;
 
 use super::{FAILED, GAVE_UP, complain, logging, refuse};
 use crate::config::{self, Config, Problem};
+use crate::descriptors;
 use crate::station::{self, Demo, Station};
 use crate::systemd;
 
@@ -110,6 +111,7 @@ fn unleash_chaos() -> anyhow::Result<()> {
 }
 
 fn serve(config: &Config, demo: Option<Demo>) -> anyhow::Result<End> {
+    descriptors::raise_limit(config.clients.max_sessions);
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
     runtime.block_on(async {
         let station = station::launch(config, demo)?;

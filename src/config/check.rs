@@ -1,7 +1,8 @@
 //! Merging and checking: text and variables in, a configuration or all its problems out.
 //!
 //! The keys that exist are those of the default configuration, written as JSON. Each value given is laid alone over that
-//! default and read back: what fails then is that value's fault and nobody else's. An empty map of the default takes any keys.
+//! default and read back: what fails then is that value's fault and nobody else's. An empty map of the default takes any keys;
+//! if it has a template, each of its keys is a section like the template.
 
 use config::{FileFormat, FileSourceString, Map, Source, Value as Given, ValueKind};
 use serde::Serialize;
@@ -21,6 +22,11 @@ const ALIKE: f64 = 0.6;
 pub(crate) trait Checked: Default + Serialize + DeserializeOwned {
     /// `(key, reason)` of each value that is out of range or does not fit another.
     fn problems(&self) -> Vec<(String, String)>;
+
+    /// `(key, default)` of each map whose keys are names of the writer's own, and the section behind each of them.
+    fn templates() -> Vec<(&'static str, Value)> {
+        Vec::new()
+    }
 }
 
 /// Checks a file (name and text) and the environment that overrides it.
@@ -98,6 +104,9 @@ impl<C: Checked> Checker<C> {
         };
         let path: Vec<String> = key.split(ENV_SEPARATOR).map(str::to_lowercase).collect();
         let origin = Origin::Env(name.to_owned());
+        for depth in 1..path.len() {
+            self.instantiate(path.get(..depth).unwrap_or_default(), &origin);
+        }
         let mut known = Some(&self.known);
         for name in &path {
             known = known.and_then(|known| known.get(name));
@@ -122,10 +131,9 @@ impl<C: Checked> Checker<C> {
     fn walk(&mut self, path: &mut Vec<String>, table: Vec<(String, Given)>, origin: &Origin) {
         for (name, given) in table {
             path.push(name);
-            let known = path
-                .iter()
-                .try_fold(&self.known, |known, name| known.get(name))
-                .map(is_section);
+            self.instantiate(path, origin);
+            let known = path.iter().try_fold(&self.known, |known, name| known.get(name));
+            let known = known.map(|known| is_section(known) || template::<C>(path).is_some());
             match (known, given.kind) {
                 (None, _) => self.unknown(path, origin.clone()),
                 (Some(true), ValueKind::Table(table)) => {
@@ -148,6 +156,27 @@ impl<C: Checked> Checker<C> {
                 }),
             }
             path.pop();
+        }
+    }
+
+    /// Makes the section of a name that was not met before, in a map with a template.
+    fn instantiate(&mut self, path: &[String], origin: &Origin) {
+        let Some((name, parent)) = path.split_last() else {
+            return;
+        };
+        let Some(section) = template::<C>(parent) else { return };
+        let mut is_new = false;
+        for tree in [&mut self.known, &mut self.merged] {
+            let map = parent.iter().try_fold(tree, |tree, name| tree.get_mut(name));
+            if let Some(map) = map.and_then(Value::as_object_mut)
+                && !map.contains_key(name)
+            {
+                is_new = true;
+                map.insert(name.clone(), section.clone());
+            }
+        }
+        if is_new {
+            self.set.push((path.join("."), origin.clone()));
         }
     }
 
@@ -233,6 +262,13 @@ fn json(given: Given) -> Value {
             .collect::<JsonMap<_, _>>()
             .into(),
     }
+}
+
+/// The section that each name below `path` has; `None` where names are not the writer's own.
+fn template<C: Checked>(path: &[String]) -> Option<Value> {
+    let key = path.join(".");
+    let mut templates = C::templates().into_iter();
+    templates.find(|(map, _)| *map == key).map(|(_, section)| section)
 }
 
 /// Whether the keys below are fixed.

@@ -1,9 +1,10 @@
 //! The configuration: one TOML file, overridden by `STATIOND__SECTION__KEY`, checked as a whole before any port opens.
 //!
-//! Owns: the sections that belong to no subsystem (`station`, `web`, `log`) and the rule that all problems are told at once.
+//! Owns: the sections that belong to no subsystem (`station`, `web`, `clients`, `log`) and the rule that all problems are told at once.
 //! Fails with: a list of [`Problem`]s, each with the key, the reason and where the value came from; the process exits with code 2.
 
 mod check;
+mod clients;
 mod problem;
 mod sections;
 
@@ -11,10 +12,12 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 use journal::JournalConfig;
-use repeater::RepeaterConfig;
+use repeater::{MqttConfig, RepeaterConfig};
 use serde::{Deserialize, Serialize};
+use serde_json::Value;
 
 pub(crate) use check::{Checked, check};
+pub(crate) use clients::ClientsConfig;
 pub(crate) use problem::Problem;
 pub(crate) use sections::{LogConfig, LogFormat, StationConfig, WebConfig};
 
@@ -32,6 +35,7 @@ pub(crate) struct Config {
     pub(crate) journal: JournalConfig,
     pub(crate) repeater: RepeaterConfig,
     pub(crate) web: WebConfig,
+    pub(crate) clients: ClientsConfig,
     pub(crate) log: LogConfig,
 }
 
@@ -42,6 +46,7 @@ impl Checked for Config {
             ("journal", self.journal.problems()),
             ("repeater", self.repeater.problems()),
             ("web", self.web.problems()),
+            ("clients", self.clients.problems()),
             ("log", self.log.problems()),
         ];
         let named = |(section, problems): (&str, Vec<(String, String)>)| {
@@ -51,6 +56,11 @@ impl Checked for Config {
                 .map(move |(key, reason)| (format!("{section}.{key}"), reason))
         };
         sections.into_iter().flat_map(named).collect()
+    }
+
+    fn templates() -> Vec<(&'static str, Value)> {
+        let host = serde_json::to_value(MqttConfig::default());
+        vec![("repeater.mqtt", host.unwrap_or_default())]
     }
 }
 

@@ -42,11 +42,83 @@ fn annotated_file_names_every_key_with_its_default() {
     for (section, keys) in table.as_object().unwrap() {
         let body = ANNOTATED.split(&format!("\n[{section}]\n")).nth(1).expect(section);
         let body = body.split("\n[").next().unwrap();
-        for key in keys.as_object().unwrap().keys() {
+        let own = |key: &&String| !is_template(section, key);
+        for key in keys.as_object().unwrap().keys().filter(own) {
             let written = |line: &&str| line.trim_start_matches("# ").starts_with(&format!("{key} ="));
             assert!(body.lines().any(|line| written(&line)), "{section}.{key} is missing");
         }
     }
+}
+
+fn is_template(section: &str, key: &str) -> bool {
+    let path = format!("{section}.{key}");
+    Config::templates().iter().any(|(map, _)| *map == path)
+}
+
+#[test]
+fn annotated_file_names_every_key_of_a_template_with_its_default() {
+    for (map, default) in Config::templates() {
+        let (_, body) = ANNOTATED.split_once(&format!("\n#[{map}.")).expect(map);
+        let body: Vec<&str> = body.split("\n[").next().unwrap().lines().collect();
+        // Keys follow the sign at once, prose behind a blank.
+        let keys = body.iter().filter_map(|line| line.strip_prefix('#'));
+        let keys: Vec<&str> = keys.filter(|line| !line.starts_with(' ')).collect();
+        for key in default.as_object().unwrap().keys() {
+            let written = keys.iter().any(|line| line.starts_with(&format!("{key} =")));
+            assert!(written, "{map}.NAME.{key} is missing");
+        }
+        let config = from_file(&format!("[{map}.name]\n{}", keys.join("\n"))).unwrap();
+        let written = serde_json::to_value(config).unwrap();
+        let written = map.split('.').fold(&written, |tree, name| &tree[name])["name"].clone();
+        assert_eq!(written, default, "{map}");
+    }
+}
+
+#[test]
+fn named_section_is_checked_like_any_other() {
+    let text = "
+        [repeater]
+        log_directory = ''
+        [repeater.mqtt.gb7xx]
+        hots = 'broker'
+        port = 'x'
+        topic = '#'
+        [repeater.mqtt]
+        host = 'broker'
+    ";
+    let problems = lines(from_file(text));
+    let has = |part: &str| {
+        assert!(
+            problems.iter().any(|line| line.contains(part)),
+            "{part} not in {problems:#?}"
+        )
+    };
+    has("repeater.mqtt.gb7xx.hots: unknown key; did you mean repeater.mqtt.gb7xx.host?");
+    has("repeater.mqtt.gb7xx.port: invalid type");
+    has("repeater.mqtt.gb7xx.topic: must be the beginning of topics");
+    has("repeater.mqtt.host: is a section: write [repeater.mqtt.host] and its keys below");
+    assert_eq!(problems.len(), 4, "{problems:#?}");
+}
+
+#[test]
+fn named_section_takes_what_the_environment_adds() {
+    let file = Some((
+        "test.toml",
+        "[repeater.mqtt.gb7xx]\nusername = 'stationd'\nversion = '3.1.1'",
+    ));
+    let env = [(
+        "STATIOND__REPEATER__MQTT__GB7XX__PASSWORD".to_owned(),
+        "12345".to_owned(),
+    )];
+    let config: Config = check(file, env).unwrap();
+    let host = &config.repeater.mqtt["gb7xx"];
+    assert_eq!((host.username.as_str(), host.password.reveal()), ("stationd", "12345"));
+    assert_eq!((host.version, host.port), (repeater::MqttVersion::V311, 1883));
+    let problems = from_env(&[("STATIOND__REPEATER__MQTT__B__PROT", "1")]).unwrap_err();
+    assert!(problems[0].reason.contains("repeater.mqtt.b.port"), "{problems:?}");
+    let problems = from_env(&[("STATIOND__REPEATER__MQTT__A%B__PORT", "1")]).unwrap_err();
+    assert_eq!(problems[0].key, "repeater.mqtt.a%b");
+    assert!(matches!(problems[0].origin, Origin::Env(_)), "{problems:?}");
 }
 
 #[test]

@@ -6,10 +6,12 @@
 
 mod actors;
 mod auth;
+mod clients;
 mod compat;
 mod events;
 mod export;
 mod feed;
+mod frames;
 mod guard;
 mod health;
 mod openapi;
@@ -17,6 +19,7 @@ mod page;
 mod paging;
 mod problem;
 mod repeater;
+mod scribe;
 mod signals;
 mod sse;
 mod statistics;
@@ -25,7 +28,6 @@ mod ws;
 use std::fmt::Display;
 use std::io;
 use std::net::{SocketAddr, TcpListener};
-use std::sync::Arc;
 use std::time::Duration;
 
 use actix::{Actor, ActorContext, ActorFutureExt, AsyncContext, Context, Running, WrapFuture};
@@ -36,12 +38,15 @@ use actix_web::middleware::{DefaultHeaders, Next, from_fn};
 use actix_web::web::{Data, ServiceConfig};
 use actix_web::{App, Error, HttpServer};
 use kernel::{ChildEnv, ChildSpec, StartError, Supervision};
+use model::{Signal, Source, Timestamp};
 use socket2::{Domain, Protocol, Socket, Type};
-use tokio::sync::{OwnedSemaphorePermit, Semaphore, watch};
+use tokio::sync::watch;
 
+use self::clients::{Clients, Told};
 use self::guard::Hosts;
-use self::problem::{Kind, Problem};
-use crate::config::WebConfig;
+use self::problem::Problem;
+use self::scribe::Scribe;
+use crate::config::{ClientsConfig, WebConfig};
 use crate::station::Shared;
 
 /// The kernel cuts off a peer that takes no data for this long, in which case nothing of ours would run to notice.
@@ -52,25 +57,25 @@ const STALLED_PEER_LIMIT: Duration = Duration::from_secs(25);
 const SEND_BUFFER_BYTES: usize = 200 * 1024;
 
 /// Connections that may wait to be accepted, for instance while the server restarts.
-const BACKLOG: i32 = 256;
+const BACKLOG: i32 = 1024;
 
 /// HTTP threads. A station has a handful of viewers.
 const WORKERS: usize = 2;
 
-/// Connections a worker serves at a time.
-const MAX_CONNECTIONS: usize = 512;
+/// Connections a worker serves at a time beside its part of the sessions.
+const REQUEST_CONNECTIONS: usize = 512;
 
 /// Threads a worker may use to read the journal.
 const BLOCKING_THREADS: usize = 4;
-
-/// WebSocket and SSE sessions at a time.
-const MAX_SESSIONS: usize = 256;
 
 /// How long a stopping server waits for answers under way, in seconds.
 const DRAIN_S: u64 = 2;
 
 /// How long a client may take to send its request head.
 const REQUEST_HEAD_LIMIT: Duration = Duration::from_secs(10);
+
+/// Pause between two looks at who is connected.
+const TELL_EVERY: Duration = Duration::from_secs(1);
 
 /// Paths whose answers do not end by themselves.
 const STREAMS: [&str; 2] = ["/ws", "/stream"];
@@ -79,7 +84,8 @@ const STREAMS: [&str; 2] = ["/ws", "/stream"];
 #[derive(Clone)]
 pub(crate) struct Api {
     station: Shared,
-    sessions: Arc<Semaphore>,
+    clients: Clients,
+    scribe: Scribe,
     closing: watch::Receiver<bool>,
     watcher: compat::mmdvm::Mirror,
     adding: statistics::Adding,
@@ -89,17 +95,6 @@ impl Api {
     fn supervision(&self) -> Result<&Supervision, Problem> {
         let booting = || Problem::unavailable("the station is starting");
         self.station.supervision.get().ok_or_else(booting)
-    }
-
-    /// Room for one live session.
-    fn take_seat(&self) -> Result<OwnedSemaphorePermit, Problem> {
-        let full = |_| Problem::new(Kind::TooManySessions, format!("{MAX_SESSIONS} sessions are open"));
-        Arc::clone(&self.sessions).try_acquire_owned().map_err(full)
-    }
-
-    /// Live sessions now.
-    fn open_sessions(&self) -> usize {
-        MAX_SESSIONS.saturating_sub(self.sessions.available_permits())
     }
 
     /// Resolves when the server stops; live sessions end then.
@@ -128,8 +123,15 @@ pub(crate) fn listen(address: SocketAddr) -> io::Result<TcpListener> {
 }
 
 /// The supervised HTTP server.
-pub(crate) fn child(config: &WebConfig, listener: TcpListener, station: Shared) -> ChildSpec<WebActor> {
+pub(crate) fn child(
+    config: &WebConfig,
+    clients: &ClientsConfig,
+    listener: TcpListener,
+    station: Shared,
+) -> ChildSpec<WebActor> {
     let hosts = Hosts::new(&config.allowed_hosts);
+    let worker_connections = clients.max_sessions.div_ceil(WORKERS) + REQUEST_CONNECTIONS;
+    let clients = Clients::new(clients);
     ChildSpec::new("web", move |env| {
         let listener = listener
             .try_clone()
@@ -137,14 +139,18 @@ pub(crate) fn child(config: &WebConfig, listener: TcpListener, station: Shared) 
         let closing = watch::Sender::new(false);
         let api = Api {
             station: station.clone(),
-            sessions: Arc::new(Semaphore::new(MAX_SESSIONS)),
+            clients: clients.clone(),
+            scribe: Scribe::default(),
             closing: closing.subscribe(),
             watcher: compat::mmdvm::Mirror::new(&station.journal),
             adding: statistics::Adding::new(&station.journal),
         };
-        let server = serve(listener, api, hosts.clone()).map_err(|error| StartError::Failed(error.to_string()))?;
+        let server = serve(listener, api.clone(), hosts.clone(), worker_connections)
+            .map_err(|error| StartError::Failed(error.to_string()))?;
         Ok(WebActor {
             env,
+            api,
+            told: None,
             handle: server.handle(),
             server: Some(server),
             closing,
@@ -152,7 +158,8 @@ pub(crate) fn child(config: &WebConfig, listener: TcpListener, station: Shared) 
     })
 }
 
-fn serve(listener: TcpListener, api: Api, hosts: Hosts) -> io::Result<Server> {
+fn serve(listener: TcpListener, api: Api, hosts: Hosts, worker_connections: usize) -> io::Result<Server> {
+    let clients = api.clients.clone();
     let app = move || {
         App::new()
             .app_data(Data::new(api.clone()))
@@ -165,7 +172,8 @@ fn serve(listener: TcpListener, api: Api, hosts: Hosts) -> io::Result<Server> {
     };
     let server = HttpServer::new(app)
         .workers(WORKERS)
-        .max_connections(MAX_CONNECTIONS)
+        .max_connections(worker_connections)
+        .on_connect(move |stream, extensions| clients.connected(stream, extensions))
         .worker_max_blocking_threads(BLOCKING_THREADS)
         .client_request_timeout(REQUEST_HEAD_LIMIT)
         .shutdown_timeout(DRAIN_S)
@@ -174,11 +182,12 @@ fn serve(listener: TcpListener, api: Api, hosts: Hosts) -> io::Result<Server> {
     Ok(server.run())
 }
 
-/// Middleware: HEAD is GET, and the protocol layer leaves the body out. A stream has no end, so it has no HEAD.
+/// Middleware: notes that the connection has asked something; and HEAD is GET, and the protocol layer leaves the body out. A stream has no end, so it has no HEAD.
 async fn head_is_get(
     mut request: ServiceRequest,
     next: Next<impl MessageBody + 'static>,
 ) -> Result<ServiceResponse<impl MessageBody>, Error> {
+    Clients::asked(request.request());
     if request.method() == Method::HEAD && !STREAMS.contains(&request.path()) {
         request.head_mut().method = Method::GET;
     }
@@ -232,6 +241,9 @@ where
 /// Owns the running server.
 pub(crate) struct WebActor {
     env: ChildEnv,
+    api: Api,
+    /// What the page was told of the clients.
+    told: Option<Told>,
     /// Until `started` gives it to the context.
     server: Option<Server>,
     handle: ServerHandle,
@@ -245,6 +257,7 @@ impl Actor for WebActor {
         let Some(server) = self.server.take() else {
             return;
         };
+        ctx.run_interval(TELL_EVERY, |web, _| web.tell());
         ctx.spawn(server.into_actor(self).map(|ended, web, ctx| {
             if !*web.closing.borrow() {
                 web.env
@@ -262,6 +275,28 @@ impl Actor for WebActor {
         let drained = self.handle.stop(true);
         ctx.spawn(drained.into_actor(self).map(|(), _, ctx| ctx.stop()));
         Running::Continue
+    }
+}
+
+impl WebActor {
+    /// Shows who is connected and who was refused, if that has changed.
+    fn tell(&mut self) {
+        let told = self.api.clients.told();
+        if self.told.as_ref() == Some(&told) {
+            return;
+        }
+        let Ok(data) = serde_json::value::to_raw_value(&told) else {
+            return;
+        };
+        let shown = self.api.station.journal.signals().set(Signal {
+            at: Timestamp::now(),
+            source: Source::new("web"),
+            name: "clients".into(),
+            data: data.into(),
+        });
+        if shown {
+            self.told = Some(told);
+        }
     }
 }
 

@@ -1,6 +1,7 @@
 //! `/stream`: the live session as server-sent events, for scripts and for browsers behind proxies that break WebSockets.
 //!
-//! The body is polled only while the socket takes data, so a slow reader slows its own feed and nothing else.
+//! The body is polled only while the socket takes data, so a slow reader slows its own feed and nothing else. One that never
+//! reads while nothing happens cannot be told from one that reads: it holds a seat and no memory, until something does.
 
 use std::time::Duration;
 
@@ -17,9 +18,13 @@ use super::Api;
 use super::feed::{Feed, Frame};
 use super::paging::list;
 use super::problem::{Kind, Problem};
+use super::scribe::Scribe;
 
-/// Pause after which a comment says that the line is alive.
-const COMMENT_EVERY: Duration = Duration::from_secs(15);
+/// Pause after which a comment says that the line is alive. A peer that is gone does not acknowledge it, and the kernel cuts it
+/// off soon after ([`super::listen`]): together less than half a minute.
+const COMMENT_EVERY: Duration = Duration::from_secs(4);
+
+const _: () = assert!(COMMENT_EVERY.as_secs() + super::STALLED_PEER_LIMIT.as_secs() < 30);
 
 /// What a browser is told to wait before it comes back, in milliseconds.
 const RETRY_MS: u32 = 2000;
@@ -54,10 +59,13 @@ pub(crate) async fn open(
     request: HttpRequest,
     query: Query<StreamQuery>,
 ) -> Result<HttpResponse, Problem> {
-    let seat = api.take_seat()?;
+    let seat = api.clients.take_seat()?;
     let wanted = wanted(&request, &query)?;
     let closing = api.closing();
-    let frames = Feed::open(&api, wanted).into_stream().map(|frame| written(&frame));
+    let scribe = api.scribe.clone();
+    let frames = Feed::open(&api, wanted)
+        .into_stream()
+        .map(move |frame| written(frame, &scribe));
     let body = with_comments(frames).take_until(closing).map(move |chunk| {
         let _held_until_the_stream_is_dropped = &seat;
         Ok::<Bytes, actix_web::Error>(chunk)
@@ -93,17 +101,15 @@ fn wanted(request: &HttpRequest, query: &StreamQuery) -> Result<Subscribe, Probl
 }
 
 /// One frame in the format of the HTML standard. JSON has no line breaks, so one `data:` line is enough.
-fn written(frame: &Frame) -> Bytes {
-    let (name, data) = (frame.name(), frame.json());
-    let text = match frame {
-        Frame::Event(event) => format!("id: {}\nevent: {name}\ndata: {data}\n\n", event.seq),
-        Frame::Snapshot(snapshot) => {
-            let since = snapshot.since;
-            format!("retry: {RETRY_MS}\nid: {since}\nevent: {name}\ndata: {data}\n\n")
-        }
-        Frame::Signal(_) | Frame::Lagged { .. } | Frame::Error(_) => format!("event: {name}\ndata: {data}\n\n"),
+fn written(frame: Frame, scribe: &Scribe) -> Bytes {
+    let name = frame.name();
+    let head = match &frame {
+        Frame::Event(event) => format!("id: {}\n", event.seq),
+        Frame::Snapshot(snapshot) => format!("retry: {RETRY_MS}\nid: {}\n", snapshot.since),
+        Frame::Signal(_) | Frame::Lagged { .. } | Frame::Error(_) => String::new(),
     };
-    Bytes::from(text)
+    let data = scribe.text(frame);
+    Bytes::from(format!("{head}event: {name}\ndata: {data}\n\n"))
 }
 
 /// A comment whenever nothing was said for a while.

@@ -2,7 +2,7 @@
 //!
 //! ```text
 //! Open --subscribe--> Following --subscribe--> Following (anew)      bad message: told, stays
-//!   any --close | silent 20 s | server stops | frame over 64 KiB--> Closed
+//!   any --close | silent 20 s | talks too much | server stops | frame over 64 KiB--> Closed
 //! ```
 //!
 //! A session sends no more than [`CREDIT_BYTES`] ahead of what its client has acknowledged: pings carry how much was sent
@@ -17,12 +17,15 @@ use actix::{Actor, ActorContext, ActorFutureExt, AsyncContext, SpawnHandle, Stre
 use actix_web::web::{Data, Payload, ServiceConfig, resource};
 use actix_web::{HttpRequest, HttpResponse};
 use actix_web_actors::ws::{self, CloseCode, CloseReason, Message, ProtocolError, WebsocketContext};
+use bytestring::ByteString;
 use futures_util::stream::{LocalBoxStream, Stream, StreamExt};
 use model::Subscribe;
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 
 use super::Api;
+use super::clients::Refusal;
 use super::feed::{Feed, Frame};
+use super::frames;
 use super::problem::{Kind, Problem};
 
 /// Largest frame that a client may send, in bytes. A subscription needs a few hundred.
@@ -39,6 +42,12 @@ const PING_EVERY: Duration = Duration::from_secs(8);
 
 /// A client that says nothing for this long, not even a pong, is gone. Noticed with the next ping.
 const SILENT_LIMIT: Duration = Duration::from_secs(20);
+
+/// Pause between two messages of a client who talks all the time. One that subscribes says a word an hour.
+const MESSAGE_EVERY: Duration = Duration::from_millis(50);
+
+/// Messages that a client may send at once beyond that.
+const MESSAGE_BURST: u32 = 100;
 
 pub(super) fn routes(config: &mut ServiceConfig) {
     config.service(resource("/ws").get(open));
@@ -65,18 +74,18 @@ pub(super) fn follow(
     payload: Payload,
     lines: impl Stream<Item = String> + 'static,
 ) -> Result<HttpResponse, actix_web::Error> {
-    Session::new(api, Talk::Listens(Some(lines.boxed_local())))?.start(request, payload)
+    Session::new(api, Talk::Listens(Some(lines.map(ByteString::from).boxed_local())))?.start(request, payload)
 }
 
 /// What is sent: one text frame.
-struct Line(String);
+struct Line(ByteString);
 
 /// Who says what the session follows.
 enum Talk {
     /// The client, by `Subscribe`.
     Subscribes,
     /// The path that it opened; until the start, the lines themselves.
-    Listens(Option<LocalBoxStream<'static, String>>),
+    Listens(Option<LocalBoxStream<'static, ByteString>>),
 }
 
 struct Session {
@@ -84,6 +93,7 @@ struct Session {
     talk: Talk,
     feed: Option<SpawnHandle>,
     heard: Instant,
+    patience: Patience,
     credit: Credit,
     #[expect(dead_code, reason = "held for its drop: the seat is free again")]
     seat: OwnedSemaphorePermit,
@@ -99,7 +109,7 @@ impl Actor for Session {
         }
         ctx.run_interval(PING_EVERY, |session, ctx| {
             if session.heard.elapsed() > SILENT_LIMIT {
-                leave(ctx, CloseCode::Policy, "silent for too long");
+                session.throw_out(ctx, Refusal::Silence, CloseCode::Policy, "silent for too long");
             } else {
                 session.credit.ask(ctx);
             }
@@ -116,14 +126,17 @@ impl Actor for Session {
 impl StreamHandler<Result<Message, ProtocolError>> for Session {
     fn handle(&mut self, message: Result<Message, ProtocolError>, ctx: &mut Self::Context) {
         self.heard = Instant::now();
+        let news = matches!(&message, Ok(Message::Pong(payload)) if self.credit.acknowledge(payload));
+        if !news && !self.patience.bears(self.heard) {
+            return self.throw_out(ctx, Refusal::Chatter, CloseCode::Policy, "too many messages");
+        }
         match message {
             Ok(Message::Text(text)) => match self.talk {
                 Talk::Subscribes => self.hear(&text, ctx),
                 Talk::Listens(_) => {}
             },
             Ok(Message::Ping(payload)) => ctx.pong(&payload),
-            Ok(Message::Pong(payload)) => self.credit.acknowledge(&payload),
-            Ok(Message::Nop) => {}
+            Ok(Message::Pong(_) | Message::Nop) => {}
             Ok(Message::Close(reason)) => {
                 ctx.close(reason);
                 ctx.stop();
@@ -131,8 +144,10 @@ impl StreamHandler<Result<Message, ProtocolError>> for Session {
             Ok(Message::Binary(_) | Message::Continuation(_)) => {
                 refuse(ctx, "a message is one text frame");
             }
-            Err(ProtocolError::Overflow) => leave(ctx, CloseCode::Size, "frame too large"),
-            Err(_) => leave(ctx, CloseCode::Protocol, "not a WebSocket frame"),
+            Err(ProtocolError::Io(_)) => {
+                self.throw_out(ctx, Refusal::Frame, CloseCode::Size, "frame too large, or cut off")
+            }
+            Err(_) => self.throw_out(ctx, Refusal::Frame, CloseCode::Protocol, "not a WebSocket frame"),
         }
     }
 }
@@ -144,6 +159,20 @@ impl StreamHandler<Line> for Session {
         if self.credit.sent.saturating_sub(self.credit.asked) >= ASK_EVERY_BYTES {
             self.credit.ask(ctx);
         }
+    }
+}
+
+/// How much talk a session bears: so many messages at once, and then one every now and then.
+struct Patience {
+    /// When all that was said so far is forgiven.
+    even_at: Instant,
+}
+
+impl Patience {
+    /// Whether one more message, `now`, is borne.
+    fn bears(&mut self, now: Instant) -> bool {
+        self.even_at = self.even_at.max(now) + MESSAGE_EVERY;
+        self.even_at.duration_since(now) <= MESSAGE_EVERY * MESSAGE_BURST
     }
 }
 
@@ -172,7 +201,7 @@ impl Default for Credit {
 
 impl Credit {
     /// The lines, each when there is credit for it.
-    fn spent_by<S: Stream<Item = String>>(&self, lines: S) -> impl Stream<Item = Line> + use<S> {
+    fn spent_by<S: Stream<Item = ByteString>>(&self, lines: S) -> impl Stream<Item = Line> + use<S> {
         let left = Arc::clone(&self.left);
         lines.then(move |line| {
             let left = Arc::clone(&left);
@@ -192,15 +221,17 @@ impl Credit {
         ctx.ping(self.asked.to_string().as_bytes());
     }
 
-    /// A pong brings back what its ping carried. Anything else is no acknowledgement, only a sign of life.
-    fn acknowledge(&mut self, payload: &[u8]) {
+    /// A pong brings back what its ping carried. Anything else is no acknowledgement, only a sign of life. Answers whether
+    /// something was acknowledged that had not been.
+    fn acknowledge(&mut self, payload: &[u8]) -> bool {
         let told: Option<u64> = str::from_utf8(payload).ok().and_then(|text| text.parse().ok());
         let Some(told) = told.filter(|told| (self.acknowledged..=self.asked).contains(told)) else {
-            return;
+            return false;
         };
         let freed = told.saturating_sub(self.acknowledged);
         self.acknowledged = told;
         self.left.add_permits(usize::try_from(freed).unwrap_or_default());
+        freed > 0
     }
 }
 
@@ -212,17 +243,20 @@ fn cost(line: &str) -> u32 {
 impl Session {
     fn new(api: &Api, talk: Talk) -> Result<Session, Problem> {
         Ok(Session {
-            seat: api.take_seat()?,
+            seat: api.clients.take_seat()?,
             api: api.clone(),
             talk,
             feed: None,
             heard: Instant::now(),
+            patience: Patience {
+                even_at: Instant::now(),
+            },
             credit: Credit::default(),
         })
     }
 
     fn start(self, request: &HttpRequest, payload: Payload) -> Result<HttpResponse, actix_web::Error> {
-        ws::WsResponseBuilder::new(self, request, payload)
+        ws::WsResponseBuilder::new(self, request, frames::bounded(payload, MAX_FRAME_BYTES))
             .frame_size(MAX_FRAME_BYTES)
             .start()
     }
@@ -234,11 +268,19 @@ impl Session {
                     ctx.cancel_future(old);
                 }
                 let frames = Feed::open(&self.api, wanted).into_stream();
-                let lines = self.credit.spent_by(frames.map(|frame| frame.json()));
+                let scribe = self.api.scribe.clone();
+                let lines = self.credit.spent_by(frames.map(move |frame| scribe.text(frame)));
                 self.feed = Some(ctx.add_stream(lines));
             }
             Err(refusal) => refuse(ctx, &refusal.to_string()),
         }
+    }
+}
+
+impl Session {
+    fn throw_out(&self, ctx: &mut WebsocketContext<Session>, refusal: Refusal, code: CloseCode, description: &str) {
+        self.api.clients.count(refusal);
+        leave(ctx, code, description);
     }
 }
 
@@ -259,6 +301,16 @@ mod tests {
     use super::*;
 
     #[test]
+    fn session_bears_a_burst_of_messages_and_a_steady_few_but_no_more() {
+        let begun = Instant::now();
+        let mut patience = Patience { even_at: begun };
+        assert!((0..MESSAGE_BURST).all(|_| patience.bears(begun)));
+        assert!(!patience.bears(begun));
+        let later = begun + MESSAGE_EVERY * (MESSAGE_BURST + 1);
+        assert!((1..1000).all(|message| patience.bears(later + MESSAGE_EVERY * message)));
+    }
+
+    #[test]
     fn credit_comes_back_for_what_was_asked_and_only_once() {
         let mut credit = Credit {
             sent: 300,
@@ -267,7 +319,7 @@ mod tests {
         };
         let before = credit.left.available_permits();
         for forged in ["201", "-1", "", "x", "\u{ff}", "99999999999999999999"] {
-            credit.acknowledge(forged.as_bytes());
+            assert!(!credit.acknowledge(forged.as_bytes()), "{forged}");
         }
         assert_eq!(credit.left.available_permits(), before);
         for (payload, freed) in [("150", 150), ("150", 150), ("100", 150), ("200", 200)] {

@@ -1,6 +1,7 @@
 //! A line in the host's log becomes a message on a socket and an event in the journal, once.
 
 use std::collections::BTreeSet;
+use std::fs;
 use std::io::{BufRead, BufReader};
 
 use serde_json::json;
@@ -32,6 +33,44 @@ fn station_without_a_log_is_degraded_until_there_is_one() {
     let health = station.wait_for("/api/v1/health", |health| health["health"] == "degraded");
     assert_eq!(health["causes"][0]["subject"], "log", "{health:#}");
     stage.log().call("G4KLX");
+    station.wait_for("/api/v1/health", |health| health["health"] == "well");
+}
+
+#[test]
+fn log_that_cannot_be_read_is_a_cause_of_degraded_health_in_words() {
+    let stage = Stage::new();
+    stage.log().call("G4KLX");
+    let station = Station::run(&stage);
+    station.wait_for("/api/v1/health", |health| health["health"] == "well");
+    let elsewhere = stage.path("elsewhere");
+    fs::rename(stage.logs(), &elsewhere).unwrap();
+    fs::write(stage.logs(), "").unwrap();
+    let health = station.wait_for("/api/v1/health", |health| {
+        let reason = health["causes"][0]["reason"].as_str();
+        reason.is_some_and(|reason| reason.contains("cannot read"))
+    });
+    let path = stage.logs().display().to_string();
+    assert!(
+        health["causes"][0]["reason"].as_str().unwrap().contains(&path),
+        "{health:#}"
+    );
+    assert_eq!(health["causes"][0]["subject"], "log");
+    fs::remove_file(stage.logs()).unwrap();
+    fs::rename(&elsewhere, stage.logs()).unwrap();
+    station.wait_for("/api/v1/health", |health| health["health"] == "well");
+}
+
+#[test]
+fn log_level_that_hides_calls_is_a_cause_of_degraded_health_until_a_call_is_seen() {
+    let stage = Stage::new();
+    let mut log = stage.log();
+    // FileLevel 3: what a host says when it starts, without the lines at the level of calls.
+    log.info("General Parameters");
+    log.info("MMDVM protocol version: 1, description: MMDVM_HS_Hat-v1.6.1");
+    let station = Station::run(&stage);
+    let health = station.wait_for("/api/v1/health", |health| health["health"] == "degraded");
+    assert_eq!(health["causes"][0]["subject"], "log_level", "{health:#}");
+    log.call("G4KLX");
     station.wait_for("/api/v1/health", |health| health["health"] == "well");
 }
 

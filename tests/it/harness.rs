@@ -102,7 +102,7 @@ impl Station {
     }
 
     /// Asks until the answer satisfies.
-    pub(crate) fn wait_for(&self, path: &str, what: impl Fn(&Value) -> bool) -> Value {
+    pub(crate) fn wait_for(&self, path: &str, mut what: impl FnMut(&Value) -> bool) -> Value {
         let deadline = Instant::now() + LIMIT;
         loop {
             let (_, body) = self.get(path);
@@ -171,6 +171,17 @@ impl Station {
         line.trim().trim_end_matches(" kB").parse().expect("a number")
     }
 
+    /// Processor time that it has taken so far.
+    #[allow(dead_code, reason = "time is measured in the benches only")]
+    pub(crate) fn processor(&self) -> Duration {
+        let stat = fs::read_to_string(format!("/proc/{}/stat", self.process.id())).expect("a process");
+        // proc(5): the name in brackets may hold anything; utime and stime are the 12th and 13th fields behind it, in
+        // hundredths of a second.
+        let (_, fields) = stat.rsplit_once(") ").expect("a name");
+        let fields = fields.split(' ').skip(11).take(2);
+        Duration::from_millis(10 * fields.map(|ticks| ticks.parse::<u64>().expect("a number")).sum::<u64>())
+    }
+
     pub(crate) fn signal(&self, name: &str) {
         let sent = Command::new("kill")
             .arg(name)
@@ -188,6 +199,13 @@ impl Station {
             assert!(Instant::now() < deadline, "the station does not end\n{}", self.said());
             thread::park_timeout(Duration::from_millis(5));
         }
+    }
+
+    /// Whether its process has not ended by itself.
+    pub(crate) fn lives(&self) -> bool {
+        let stat = fs::read_to_string(format!("/proc/{}/stat", self.process.id())).expect("own child");
+        let (_, state) = stat.rsplit_once(") ").expect("its state");
+        !state.starts_with('Z')
     }
 
     /// What it logged since last asked.
@@ -411,6 +429,11 @@ impl Log {
         self.record('E', Timestamp::now(), text);
     }
 
+    /// A line of its start-up.
+    pub(crate) fn info(&mut self, text: &str) {
+        self.record('I', Timestamp::now(), text);
+    }
+
     /// A line of another time.
     pub(crate) fn line_at(&mut self, at: &str, text: &str) {
         self.record('M', at.parse().expect("a time"), text);
@@ -429,9 +452,19 @@ impl Log {
 
     /// One whole call.
     pub(crate) fn call(&mut self, callsign: &str) {
+        self.begin_call(callsign);
+        self.end_call(callsign);
+    }
+
+    /// A line that becomes the event `qso_started`.
+    pub(crate) fn begin_call(&mut self, callsign: &str) {
         self.line(&format!(
             "DMR Slot 2, received network voice header from {callsign} to TG 9"
         ));
+    }
+
+    /// A line that becomes the event `qso_ended`.
+    pub(crate) fn end_call(&mut self, callsign: &str) {
         self.line(&format!(
             "DMR Slot 2, received network end of voice transmission from {callsign} to TG 9, 1.2 seconds, 0% packet loss, BER: 0.0%"
         ));

@@ -7,13 +7,23 @@ mod architecture;
 #[cfg(test)]
 mod backup;
 #[cfg(test)]
+mod broker;
+#[cfg(test)]
 mod chaos;
 #[cfg(test)]
 mod cli;
 #[cfg(test)]
 mod compat;
 #[cfg(test)]
+mod crowd;
+#[cfg(test)]
 mod demo;
+#[cfg(test)]
+mod diary;
+#[cfg(test)]
+mod disk;
+#[cfg(test)]
+mod flood;
 #[cfg(test)]
 mod follow;
 #[cfg(test)]
@@ -23,9 +33,17 @@ mod kill9;
 #[cfg(test)]
 mod logging;
 #[cfg(test)]
+mod mqtt;
+#[cfg(test)]
+mod mqtt_lost;
+#[cfg(test)]
+mod poison;
+#[cfg(test)]
 mod problems;
 #[cfg(test)]
 mod shutdown;
+#[cfg(test)]
+mod slow;
 #[cfg(test)]
 mod statistics;
 #[cfg(test)]

@@ -178,6 +178,7 @@ pub(crate) fn wait_read(station: &Station, file: &Path) {
             seen = progress.clone();
             deadline = Instant::now() + PATIENCE;
         }
+        assert!(station.lives(), "ended at {seen:#}\n{}", station.said());
         assert!(Instant::now() < deadline, "stands at {seen:#}\n{}", station.said());
         breathe();
     }

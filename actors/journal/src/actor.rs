@@ -1,7 +1,8 @@
 //! The writer's actor: gathers the appends that wait, commits them as a group, answers, announces.
 //!
 //! Owns: the store, for one incarnation. It has a thread of its own and commits inline: an fsync may take seconds on a
-//! worn card, and nothing else lives on this thread. Meanwhile appends gather in the mailbox and make the next group
+//! worn card, and nothing else lives on this thread. It says so to the watchdog: a commit that waits for the disk is no
+//! hang, an actor that stands still elsewhere is one. Meanwhile appends gather in the mailbox and make the next group
 //! larger, so that throughput rises as the disk slows.
 //!
 //! Fails when: the store cannot be opened (start error), or on a bug (panic). A full, read-only or failing disk is a
@@ -15,10 +16,11 @@
 
 use std::num::NonZeroUsize;
 use std::sync::Arc;
+use std::thread;
 use std::time::{Duration, Instant};
 
 use actix::prelude::*;
-use kernel::{ChildEnv, ChildSpec, HangPolicy, PingPolicy, Placement, StartError};
+use kernel::{ChildEnv, ChildSpec, Placement, StartError};
 use model::Timestamp;
 use tokio::sync::oneshot;
 
@@ -30,9 +32,16 @@ use crate::{Append, AppendError, Appended, JournalConfig, JournalError};
 pub(crate) const MAILBOX: NonZeroUsize = NonZeroUsize::new(64).unwrap();
 /// Bytes at which a group is committed without waiting for the rest of the mailbox.
 const GROUP_BYTES_MAX: usize = 4 * 1024 * 1024;
-/// How long one commit may take before the writer counts as hung: a card that is collecting garbage stalls for tens of
-/// seconds and then goes on; a successor could not write any sooner.
-const BUSY_LIMIT: Duration = Duration::from_secs(120);
+/// How long the file may keep the writer waiting before it counts as hung: a card that is collecting garbage stalls for
+/// tens of seconds and then goes on; a successor could not write any sooner. Anywhere else the writer is judged as all
+/// actors are.
+const DISK_LIMIT: Duration = Duration::from_secs(120);
+
+/// How long a new writer waits for the one before it, which was given up as hung: one that wakes is gone in milliseconds,
+/// one that the disk holds is not worth waiting for.
+const LEASE_LIMIT: Duration = Duration::from_secs(2);
+/// How often it looks.
+const LEASE_LOOK: Duration = Duration::from_millis(5);
 
 /// How often the writer looks after the file: retention, and whether a failing storage works again.
 const TEND_EVERY: Duration = Duration::from_secs(1);
@@ -53,6 +62,7 @@ type Answer = oneshot::Sender<Result<Appended, AppendError>>;
 
 /// The journal's only writer. See [`crate::Journal::open`].
 pub struct JournalActor {
+    env: ChildEnv,
     shared: Arc<Shared>,
     store: Store,
     group: Vec<Append>,
@@ -67,27 +77,27 @@ pub struct JournalActor {
 impl JournalActor {
     /// The child that the supervisor runs: an incarnation opens the file anew.
     pub(crate) fn child(config: JournalConfig, shared: Arc<Shared>, home: Projections) -> ChildSpec<JournalActor> {
-        let hang = HangPolicy {
-            busy: BUSY_LIMIT,
-            ping: Some(PingPolicy {
-                within: BUSY_LIMIT,
-                ..PingPolicy::default()
-            }),
-        };
-        let make = move |_: ChildEnv| {
-            JournalActor::open(&config, Arc::clone(&shared), &home)
-                .map_err(|error| StartError::Failed(error.to_string()))
+        let make = move |env: ChildEnv| {
+            let opened = env.may_take(DISK_LIMIT, || {
+                JournalActor::open(&config, Arc::clone(&shared), &home, env.clone())
+            });
+            opened.map_err(|error| StartError::Failed(error.to_string()))
         };
         ChildSpec::new("journal", make)
             .placement(Placement::Dedicated)
             .mailbox(MAILBOX)
-            .start_within(BUSY_LIMIT)
-            .hang(Some(hang))
+            .start_within(DISK_LIMIT)
     }
 
-    fn open(config: &JournalConfig, shared: Arc<Shared>, home: &Projections) -> Result<JournalActor, JournalError> {
-        let store = Store::open(config, Lease::take(home)?)?;
+    fn open(
+        config: &JournalConfig,
+        shared: Arc<Shared>,
+        home: &Projections,
+        env: ChildEnv,
+    ) -> Result<JournalActor, JournalError> {
+        let store = Store::open(config, lease(home)?)?;
         let actor = JournalActor {
+            env,
             shared,
             store,
             group: Vec::new(),
@@ -123,7 +133,7 @@ impl JournalActor {
         let bytes = std::mem::take(&mut self.bytes);
         let group = std::mem::take(&mut self.group);
         let answers = std::mem::take(&mut self.answers);
-        match self.store.commit(group) {
+        match self.env.may_take(DISK_LIMIT, || self.store.commit(group)) {
             Ok(outcomes) => {
                 self.recover();
                 for (answer, outcome) in answers.into_iter().zip(outcomes) {
@@ -160,7 +170,7 @@ impl JournalActor {
     /// Looks after the file while nobody appends.
     fn tend(&mut self, ctx: &mut Context<Self>) {
         if let Some(bytes) = self.probe {
-            match self.store.probe(bytes) {
+            match self.env.may_take(DISK_LIMIT, || self.store.probe(bytes)) {
                 Ok(()) => self.recover(),
                 Err(error) => self.shared.note_failure(&error.to_string()),
             }
@@ -170,7 +180,8 @@ impl JournalActor {
     }
 
     fn trim(&mut self, ctx: &mut Context<Self>) {
-        let trimmed = self.store.trim(Timestamp::now(), Instant::now());
+        let (store, now) = (&mut self.store, Timestamp::now());
+        let trimmed = self.env.may_take(DISK_LIMIT, || store.trim(now, Instant::now()));
         self.trimming = matches!(trimmed, Ok(Some(Trim { more: true, .. })));
         match trimmed {
             Ok(None) => {}
@@ -190,7 +201,7 @@ impl JournalActor {
         if self.told.is_some_and(|told| told.elapsed() < TELL_EVERY) {
             return;
         }
-        match self.store.tell_trimmed() {
+        match self.env.may_take(DISK_LIMIT, || self.store.tell_trimmed()) {
             Ok(None) => {}
             Ok(Some(stored)) => {
                 self.told = Some(Instant::now());
@@ -214,7 +225,7 @@ impl Actor for JournalActor {
     }
 
     fn stopped(&mut self, _: &mut Context<Self>) {
-        if let Err(error) = self.store.settle() {
+        if let Err(error) = self.env.may_take(DISK_LIMIT, || self.store.settle()) {
             tracing::warn!(%error, "the write-ahead log stays");
         }
     }
@@ -238,6 +249,17 @@ impl Handler<StoreAppend> for JournalActor {
             self.commit();
         }
         Box::pin(async move { outcome.await.unwrap_or(Err(AppendError::Unavailable)) })
+    }
+}
+
+/// The right to write, once the incarnation before this one has let go of it.
+fn lease(home: &Projections) -> Result<Lease, JournalError> {
+    let deadline = Instant::now() + LEASE_LIMIT;
+    loop {
+        match Lease::take(home) {
+            Err(JournalError::WriterBusy) if Instant::now() < deadline => thread::park_timeout(LEASE_LOOK),
+            taken => return taken,
+        }
     }
 }
 

@@ -68,9 +68,22 @@ pub enum JournalError {
     /// No read connection came free in time, or none could be opened.
     #[error("no connection to read the journal: {0}")]
     NoConnection(#[from] r2d2::Error),
+    /// No room for the file that SQLite keeps beside the journal while it is open.
+    #[error("the disk is full: {0}")]
+    DiskFull(rusqlite::Error),
     /// SQLite refused.
     #[error("sqlite: {0}")]
-    Sqlite(#[from] rusqlite::Error),
+    Sqlite(rusqlite::Error),
+}
+
+impl From<rusqlite::Error> for JournalError {
+    fn from(source: rusqlite::Error) -> JournalError {
+        let full = |error: &rusqlite::ffi::Error| error.extended_code == rusqlite::ffi::SQLITE_IOERR_SHMSIZE;
+        match source.sqlite_error().is_some_and(full) {
+            true => JournalError::DiskFull(source),
+            false => JournalError::Sqlite(source),
+        }
+    }
 }
 
 impl JournalError {
@@ -86,6 +99,7 @@ impl JournalError {
             | JournalError::File { .. }
             | JournalError::Exists(_)
             | JournalError::WriterBusy
+            | JournalError::DiskFull(_)
             | JournalError::NoConnection(_) => false,
         }
     }

@@ -28,6 +28,7 @@ mod notes;
 mod opened;
 mod projection;
 mod query;
+mod recent;
 mod shared;
 mod signals;
 mod status;

@@ -1,24 +1,26 @@
 //! What the handles, the subscriptions and every incarnation of the writer have in common.
 //!
-//! Owns: what survives a restart of the writer: read pool, live ring, head, status, signals.
+//! Owns: what survives a restart of the writer: read pool, the newest events, head, status, signals.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
 use model::{Event, Seq, Timestamp};
-use parking_lot::Mutex;
+use parking_lot::{Mutex, RwLock};
 use rusqlite::Connection;
-use tokio::sync::broadcast;
+use tokio::sync::watch;
 
+use crate::recent::Recent;
 use crate::store::{self, Page, ReadPool};
 use crate::{EventFilter, JournalConfig, JournalError, JournalStatus, SignalBoard};
 
 /// The part of the journal that never restarts.
 pub(crate) struct Shared {
     pool: ReadPool,
-    head: AtomicU64,
     floor: AtomicU64,
-    ring: broadcast::Sender<Arc<Event>>,
+    recent: RwLock<Recent>,
+    /// The newest event that is committed and announced. Moves once for each announcement, however many events it has.
+    head: watch::Sender<Seq>,
     status: Mutex<JournalStatus>,
     pub(crate) signals: SignalBoard,
 }
@@ -27,9 +29,9 @@ impl Shared {
     pub(crate) fn new(config: &JournalConfig, head: Seq, floor: Seq) -> Result<Shared, JournalError> {
         Ok(Shared {
             pool: store::read_pool(config)?,
-            head: AtomicU64::new(head.0),
             floor: AtomicU64::new(floor.0),
-            ring: broadcast::Sender::new(config.live_ring),
+            recent: RwLock::new(Recent::new(head, config.live_ring)),
+            head: watch::Sender::new(head),
             status: Mutex::default(),
             signals: SignalBoard::default(),
         })
@@ -37,7 +39,7 @@ impl Shared {
 
     /// The newest event that is committed and announced.
     pub(crate) fn head(&self) -> Seq {
-        Seq(self.head.load(Ordering::Acquire))
+        *self.head.borrow()
     }
 
     /// The lowest position that is kept.
@@ -49,21 +51,30 @@ impl Shared {
         self.floor.fetch_max(floor.0, Ordering::AcqRel);
     }
 
-    pub(crate) fn listen(&self) -> broadcast::Receiver<Arc<Event>> {
-        self.ring.subscribe()
+    /// Watches the head.
+    pub(crate) fn listen(&self) -> watch::Receiver<Seq> {
+        self.head.subscribe()
+    }
+
+    /// Looks at the newest events, which end at the head or beyond what a watch of it has seen.
+    pub(crate) fn recent<T>(&self, look: impl FnOnce(&Recent) -> T) -> T {
+        look(&self.recent.read())
     }
 
     /// Tells the subscribers of committed events. Only the writer calls this, in order of `seq`.
     pub(crate) fn announce(&self, events: Vec<Arc<Event>>) {
-        if let Some(newest) = events.last() {
-            self.head.store(newest.seq.0, Ordering::Release);
-        }
-        for event in events {
-            if self.ring.send(event).is_err() {
-                // Nobody listens.
-                return;
+        let newest = {
+            let mut recent = self.recent.write();
+            for event in events {
+                recent.push(event);
             }
-        }
+            recent.newest()
+        };
+        self.head.send_if_modified(|head| {
+            let moved = *head < newest;
+            *head = newest.max(*head);
+            moved
+        });
     }
 
     pub(crate) fn status(&self) -> JournalStatus {

@@ -1,12 +1,12 @@
 //! A subscriber's way through the journal: replay from the file, then live, without a seam.
 //!
 //! ```text
-//!            next == live event's seq: deliver              next < live event's seq, or ring overrun (Lagged): read the file
-//! Live ◀────────────────────────────────────────▶ Replay    next > head: caught up
+//!            the newest events have `next`: take some        they begin behind it: read a page of the file
+//! Live ◀────────────────────────────────────────▶ Replay
 //! ```
 //!
-//! Owns: the position `next`, nothing else counts. A live event ahead of it means that something was missed and is read
-//! from the file; one behind it was delivered already. So each event is delivered once, whatever the ring did.
+//! Owns: the position `next`, nothing else counts. Whoever is woken takes all that is there by then: events that come in
+//! one announcement wake a subscriber once.
 //! The file is read a page at a time on the blocking pool; an executor thread never waits for the disk.
 //! Fails never: when the file cannot be read, it is tried again after a while; positions are not skipped.
 
@@ -15,8 +15,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use model::{Event, Seq};
-use tokio::sync::broadcast::Receiver;
-use tokio::sync::broadcast::error::RecvError;
+use tokio::sync::watch;
 use tokio::task::JoinHandle;
 
 use crate::shared::Shared;
@@ -26,12 +25,15 @@ use crate::{EventFilter, JournalError};
 /// Pause before a failed read is tried again.
 const RETRY_AFTER: Duration = Duration::from_secs(1);
 
+/// Live events that are taken in one go. A subscriber that stops there keeps them in memory until it goes on.
+const LIVE_BATCH: usize = 32;
+
 /// What a subscriber gets.
 #[derive(Clone, Debug)]
 pub enum Delivery {
     /// The next event.
     Event(Arc<Event>),
-    /// The events from `from` to `to`, both included, do not come live: the subscriber was too slow for the live ring.
+    /// The events from `from` to `to`, both included, do not come live: the subscriber was more than `live_ring` events behind.
     /// They follow from the file, later than they happened, and none is lost, with one exception: retention has removed
     /// those below [`crate::Journal::floor`]. A subscriber that asks for such ones is told the whole gap, from the first
     /// to the last removed position, and goes on with the oldest event that is kept.
@@ -49,11 +51,9 @@ pub struct Subscription {
     filter: Arc<EventFilter>,
     /// The first position that has neither been delivered nor passed over by the filter.
     next: Seq,
-    /// Positions below this one are in the file and are read from there.
-    replay_to: Seq,
-    /// Overrunning the ring is worth a word only to a subscriber that was live; one that reads history is behind anyway.
+    /// Being overrun is worth a word only to a subscriber that had caught up; one that reads history is behind anyway.
     live: bool,
-    ring: Receiver<Arc<Event>>,
+    head: watch::Receiver<Seq>,
     /// What retention had removed before it was read.
     removed: Option<(Seq, Seq)>,
     ready: VecDeque<Arc<Event>>,
@@ -61,17 +61,15 @@ pub struct Subscription {
 }
 
 impl Subscription {
-    /// The ring is joined before the head is read: what is committed in between is in both, and `next` tells.
     pub(crate) fn new(shared: Arc<Shared>, since: Option<Seq>, filter: EventFilter) -> Subscription {
-        let ring = shared.listen();
-        let head = shared.head();
-        let since = since.map_or(head, |since| since.min(head));
+        let head = shared.listen();
+        let newest = *head.borrow();
+        let since = since.map_or(newest, |since| since.min(newest));
         Subscription {
             next: since.next(),
-            replay_to: head.next(),
-            live: since == head,
+            live: since == newest,
             filter: Arc::new(filter),
-            ring,
+            head,
             removed: None,
             ready: VecDeque::new(),
             reading: None,
@@ -88,10 +86,14 @@ impl Subscription {
             if let Some(event) = self.ready.pop_front() {
                 return Delivery::Event(event);
             }
-            if self.next < self.replay_to {
+            if self.reading.is_none() {
+                self.wait_for_next().await;
+                if let Some(lagged) = self.overrun() {
+                    return lagged;
+                }
+            }
+            if self.reading.is_some() || !self.take_live() {
                 self.read_page().await;
-            } else if let Some(delivery) = self.next_live().await {
-                return delivery;
             }
         }
     }
@@ -103,27 +105,49 @@ impl Subscription {
         Seq(ahead.0.saturating_sub(1))
     }
 
-    async fn next_live(&mut self) -> Option<Delivery> {
-        match self.ring.recv().await {
-            Ok(event) if event.seq < self.next => None,
-            Ok(event) if event.seq == self.next => {
-                self.next = event.seq.next();
-                self.live = true;
-                self.filter.matches(&event).then_some(Delivery::Event(event))
-            }
-            Ok(event) => {
-                self.replay_to = event.seq.next();
-                None
-            }
-            Err(RecvError::Lagged(_)) => {
-                let (from, to) = (self.next, self.shared.head());
-                self.replay_to = to.next();
-                let was_live = std::mem::replace(&mut self.live, false);
-                (was_live && from <= to).then_some(Delivery::Lagged { from, to })
-            }
-            // The ring lives in `shared`, which this subscription holds.
-            Err(RecvError::Closed) => std::future::pending().await,
+    async fn wait_for_next(&mut self) {
+        let next = self.next;
+        if self.head.wait_for(|head| *head >= next).await.is_err() {
+            // The head lives in `shared`, which this subscription holds.
+            std::future::pending().await
         }
+    }
+
+    /// What to tell a subscriber that had caught up and is now too far behind: once, until it has caught up again.
+    fn overrun(&mut self) -> Option<Delivery> {
+        if !self.live || !self.shared.recent(|recent| recent.overran(self.next)) {
+            return None;
+        }
+        self.live = false;
+        Some(Delivery::Lagged {
+            from: self.next,
+            to: self.shared.head(),
+        })
+    }
+
+    /// Takes the next events from memory. `false`: they are in the file only.
+    fn take_live(&mut self) -> bool {
+        let Subscription {
+            shared,
+            filter,
+            next,
+            live,
+            ready,
+            ..
+        } = self;
+        shared.recent(|recent| {
+            let Some(events) = recent.starting_at(*next) else {
+                return false;
+            };
+            for event in events.take(LIVE_BATCH) {
+                *next = event.seq.next();
+                if filter.matches(event) {
+                    ready.push_back(Arc::clone(event));
+                }
+            }
+            *live |= *next > recent.newest();
+            true
+        })
     }
 
     /// Reads the next page. The read under way is kept in `self`: a cancelled call loses nothing.

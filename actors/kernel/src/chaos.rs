@@ -1,11 +1,13 @@
 //! Trouble on purpose: children that panic, fail or hang in the middle of their work, for tests of whole stations.
 //!
-//! Only with the feature `chaos`, which no release has. The fate of an incarnation follows from the seed, its path and
-//! its number: how long it lives and how it ends. Its time being over wakes it, so that idle children are struck too.
+//! Only with the feature `chaos`, which no release has. Each child has a timetable of its own, which follows from the seed
+//! and its path: one strike in each period, at a random moment of it, by one kind after the other. A strike that finds the
+//! child down waits for its next incarnation. Its moment wakes the child, so that idle ones are struck too.
 //!
 //! A plan in words: `seed=1 for_s=20 every_ms=4000 kinds=panic,error,hang children=repeater/*; every_ms=15000 …`. Each
 //! part is a rule; the first that names a child is its own. `seed` and `for_s` hold for all.
 
+use std::collections::BTreeMap;
 use std::hash::{DefaultHasher, Hash, Hasher};
 use std::pin::Pin;
 use std::str::FromStr;
@@ -15,9 +17,12 @@ use std::thread;
 use std::time::{Duration, Instant};
 
 use actix::{Actor, ActorContext, Context};
+use parking_lot::Mutex;
 use thiserror::Error;
 use tokio::time::Sleep;
 
+use crate::exit::ExitReason;
+use crate::id::ChildPath;
 use crate::life::Life;
 
 /// How often a hanging child looks whether it was given up.
@@ -26,8 +31,12 @@ const HANG_STEP: Duration = Duration::from_millis(10);
 const LONGEST_HANG: Duration = Duration::from_secs(180);
 /// What struck children say.
 const CHAOS: &str = "chaos";
+/// How long an incarnation lives at least, should its strike be overdue: it is up by then.
+const SHORTEST_LIFE: Duration = Duration::from_millis(200);
 
 static PLAN: OnceLock<(Instant, Chaos)> = OnceLock::new();
+/// How many strikes each child is past.
+static STRIKES: Mutex<BTreeMap<ChildPath, u32>> = Mutex::new(BTreeMap::new());
 
 /// A way to end.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -53,8 +62,9 @@ pub struct Chaos {
 
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 struct Rule {
-    /// How long an incarnation lives: from half to one and a half of this.
+    /// The period: one strike in each.
     every: Duration,
+    /// By turns.
     kinds: Vec<Kind>,
     /// Paths; one that ends in `*` names all that begin so.
     children: Vec<String>,
@@ -102,16 +112,21 @@ impl Chaos {
         Some(())
     }
 
-    /// How long an incarnation lives, and how it ends.
-    fn fate(&self, path: &str, incarnation: u64) -> Option<(Duration, Kind)> {
-        let rule = self.rules.iter().find(|rule| rule.names(path))?;
+    /// When a child is struck for the time `strike` (from 0), and how.
+    fn strike(&self, path: &ChildPath, strike: u32) -> Option<(Duration, Kind)> {
+        let path = path.to_string();
+        let rule = self.rules.iter().find(|rule| rule.names(&path))?;
+        let percent = u32::try_from(self.noise((&path, strike)) % 100).ok()?;
+        let moment = rule.every * strike + rule.every * percent / 100;
+        let turn = usize::try_from(self.noise(&path) % 64).ok()? + usize::try_from(strike).ok()?;
+        let kind = rule.kinds.get(turn % rule.kinds.len())?;
+        self.lasts.is_none_or(|lasts| moment < lasts).then_some((moment, *kind))
+    }
+
+    fn noise(&self, of: impl Hash) -> u64 {
         let mut hasher = DefaultHasher::new();
-        (self.seed, path, incarnation).hash(&mut hasher);
-        let noise = hasher.finish();
-        let (percent, choice) = (u32::try_from(noise % 100).ok()?, usize::try_from(noise >> 32).ok()?);
-        let life = rule.every / 2 + rule.every * percent / 100;
-        let kind = rule.kinds.get(choice % rule.kinds.len())?;
-        Some((life, *kind))
+        (self.seed, of).hash(&mut hasher);
+        hasher.finish()
     }
 }
 
@@ -140,9 +155,10 @@ impl Fate {
     /// `None`: it may live. Asked on its own thread.
     pub(crate) fn of(life: &Life) -> Option<Fate> {
         let (began, chaos) = PLAN.get()?;
-        let (lives, kind) = chaos.fate(&life.path.to_string(), life.incarnation)?;
-        let in_time = chaos.lasts.is_none_or(|lasts| began.elapsed() + lives < lasts);
-        in_time.then(|| Fate {
+        let strike = STRIKES.lock().get(&life.path).copied().unwrap_or(0);
+        let (moment, kind) = chaos.strike(&life.path, strike)?;
+        let lives = moment.saturating_sub(began.elapsed()).max(SHORTEST_LIFE);
+        Some(Fate {
             kind,
             due: Box::pin(tokio::time::sleep(lives)),
         })
@@ -158,6 +174,15 @@ impl Fate {
         if let Some(struck) = fate.take_if(|fate| fate.due.as_mut().poll(cx).is_ready()) {
             struck.kind.strike(life, ctx);
         }
+    }
+}
+
+/// An end by a strike: the next one is by another kind. A struck child that is overtaken by its neighbour's end, or that has
+/// work to finish and is stopped over it, is struck again the same way.
+pub(crate) fn note_end(life: &Life, reason: &ExitReason) {
+    let said = matches!(reason, ExitReason::Panicked { message, .. } | ExitReason::Failed(message) if message == CHAOS);
+    if said || matches!(reason, ExitReason::Hung { .. }) {
+        *STRIKES.lock().entry(life.path.clone()).or_default() += 1;
     }
 }
 
@@ -191,17 +216,21 @@ mod tests {
         "seed=7 for_s=20 every_ms=4000 kinds=panic,hang children=a/*; every_ms=100 kinds=error children=b";
 
     #[test]
-    fn plan_gives_each_incarnation_a_fate_of_its_own_and_always_the_same() {
+    fn plan_strikes_each_child_once_a_period_by_all_kinds_in_turn_and_always_the_same() {
         let chaos: Chaos = PLAN.parse().unwrap();
-        let fates: Vec<_> = (1..100)
-            .map(|incarnation| chaos.fate("a/x", incarnation).unwrap())
-            .collect();
-        assert!(fates.iter().all(|(life, _)| (2000..6000).contains(&life.as_millis())));
-        assert!(fates.iter().any(|(_, kind)| *kind == Kind::Panic));
-        assert!(fates.iter().any(|(_, kind)| *kind == Kind::Hang));
-        assert_eq!(chaos.fate("a/x", 5), PLAN.parse::<Chaos>().unwrap().fate("a/x", 5));
-        assert_eq!(chaos.fate("b", 1).unwrap().1, Kind::Error);
-        assert_eq!(chaos.fate("c", 1), None);
+        let (child, other): (ChildPath, ChildPath) = ("a/x".parse().unwrap(), "b".parse().unwrap());
+        let strikes: Vec<_> = (0..6).map_while(|strike| chaos.strike(&child, strike)).collect();
+        assert_eq!(strikes.len(), 5, "for 20 s");
+        for (period, (moment, _)) in (0..).zip(&strikes) {
+            assert_eq!(moment.as_millis() / 4000, period);
+        }
+        assert!(strikes.windows(2).all(|pair| pair[0].1 != pair[1].1));
+        assert_eq!(
+            chaos.strike(&child, 3),
+            PLAN.parse::<Chaos>().unwrap().strike(&child, 3)
+        );
+        assert_eq!(chaos.strike(&other, 0).unwrap().1, Kind::Error);
+        assert_eq!(chaos.strike(&"c".parse().unwrap(), 0), None);
     }
 
     #[test]

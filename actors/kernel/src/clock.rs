@@ -10,8 +10,12 @@ use time::UtcDateTime;
 /// Microseconds since the kernel was first used, never 0: a stamp of 0 means "none".
 pub(crate) fn monotonic_us() -> u64 {
     static EPOCH: OnceLock<Instant> = OnceLock::new();
-    let elapsed = EPOCH.get_or_init(Instant::now).elapsed();
-    u64::try_from(elapsed.as_micros()).unwrap_or(u64::MAX).saturating_add(1)
+    whole_us(EPOCH.get_or_init(Instant::now).elapsed()).saturating_add(1)
+}
+
+/// Whole microseconds, as stamps are kept.
+pub(crate) fn whole_us(duration: Duration) -> u64 {
+    u64::try_from(duration.as_micros()).unwrap_or(u64::MAX)
 }
 
 /// How long ago a stamp of [`monotonic_us`] was; `None` for no stamp.

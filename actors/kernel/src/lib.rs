@@ -54,6 +54,7 @@
 pub mod chaos;
 pub mod core;
 
+mod changes;
 mod clock;
 mod exit;
 mod handle;
@@ -67,6 +68,7 @@ mod spec;
 mod supervision;
 mod tree;
 
+pub use crate::changes::{Changes, Heard};
 pub use crate::clock::WallTime;
 pub use crate::exit::{ExitReason, ExitView};
 pub use crate::handle::{AskError, ChildRef, MailboxCounters, Undelivered};

@@ -42,21 +42,59 @@ pub(crate) enum Order {
 const STOP: u8 = 1;
 const KILL: u8 = 2;
 
-/// The stamp of the current poll: set while the child has the thread.
+/// What the watchdog sees of an incarnation at work. Stamps of the kernel's clock in microseconds, 0 = none.
 #[derive(Debug, Default)]
-pub(crate) struct Pulse(AtomicU64);
+pub(crate) struct Pulse {
+    /// Of the current poll: set while the child has the thread.
+    since: AtomicU64,
+    /// How long the piece of work at hand may take, in microseconds, 0 = nothing special.
+    allowed_us: AtomicU64,
+    /// Of the end of the newest such piece.
+    excused: AtomicU64,
+}
 
 impl Pulse {
     pub(crate) fn enter(&self) {
-        self.0.store(clock::monotonic_us(), Ordering::Release);
+        self.since.store(clock::monotonic_us(), Ordering::Release);
     }
 
     pub(crate) fn leave(&self) {
-        self.0.store(0, Ordering::Release);
+        self.since.store(0, Ordering::Release);
     }
 
     pub(crate) fn busy_for(&self) -> Option<Duration> {
-        clock::since_us(self.0.load(Ordering::Acquire))
+        clock::since_us(self.since.load(Ordering::Acquire))
+    }
+
+    /// Runs a piece of the current poll that may take so long. Before and behind it the watchdog counts from zero.
+    pub(crate) fn allow<T>(&self, limit: Duration, piece: impl FnOnce() -> T) -> T {
+        self.allowed_us.store(clock::whole_us(limit), Ordering::Release);
+        self.enter();
+        let result = piece();
+        self.enter();
+        self.excused.store(clock::monotonic_us(), Ordering::Release);
+        self.allowed_us.store(0, Ordering::Release);
+        result
+    }
+
+    /// Whether the child holds its thread longer than `limit` and than it is allowed to.
+    pub(crate) fn overstays(&self, limit: Duration) -> bool {
+        // Read first: when it is taken back, the stamp has been renewed already.
+        let allowed = self.allowed();
+        self.busy_for().is_some_and(|busy| busy > limit.max(allowed))
+    }
+
+    /// How long a question that has waited so long has gone unanswered without an excuse.
+    pub(crate) fn silent_for(&self, waited: Duration) -> Duration {
+        if !self.allowed().is_zero() {
+            return Duration::ZERO;
+        }
+        let excused = clock::since_us(self.excused.load(Ordering::Acquire));
+        excused.map_or(waited, |excused| waited.min(excused))
+    }
+
+    fn allowed(&self) -> Duration {
+        Duration::from_micros(self.allowed_us.load(Ordering::Acquire))
     }
 }
 
@@ -179,6 +217,8 @@ impl Life {
     /// Only the first exit of an incarnation is heard.
     pub(crate) fn report_exit(&self, reason: ExitReason) {
         if !self.ended.swap(true, Ordering::AcqRel) {
+            #[cfg(feature = "chaos")]
+            crate::chaos::note_end(self, &reason);
             self.report(News::Exited(reason));
         }
     }

@@ -120,7 +120,8 @@ impl Backoff {
     }
 }
 
-/// How many restarts in a sliding window are still normal life.
+/// How many restarts in a sliding window are still normal life: of all children together whose failures escalate, and of
+/// each that is suspended for itself.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Intensity {
     /// One more than this in `period` is too many.
@@ -152,7 +153,8 @@ pub enum OnExhausted {
 /// When a child counts as hung.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct HangPolicy {
-    /// Longest single poll (a handler, `started`, the factory). Beyond it the thread is abandoned and replaced.
+    /// Longest single poll (a handler, `started`, the factory). Beyond it the thread is abandoned and replaced. A child
+    /// that is about to wait for a slow device says so: [`ChildEnv::may_take`](crate::ChildEnv::may_take).
     pub busy: Duration,
     /// Questions to the mailbox; finds a child whose mailbox stands still (`ctx.wait`) on a living thread.
     pub ping: Option<PingPolicy>,

@@ -62,6 +62,13 @@ impl ChildEnv {
         self.life.fail(brief(reason.into()));
     }
 
+    /// Runs a piece of work that may hold the thread for so long, in the factory or in a handler: waiting for a worn disk
+    /// is not hanging. The watchdog counts this piece against `limit` instead of [`HangPolicy::busy`], and asks for no
+    /// sign of life meanwhile. For children with a thread of their own: others on it wait as long.
+    pub fn may_take<T>(&self, limit: Duration, work: impl FnOnce() -> T) -> T {
+        self.life.pulse.allow(limit, work)
+    }
+
     /// Whether the supervisor has given this incarnation up and replaced it. A revoked incarnation that wakes from a
     /// long block must do nothing more; messages that were in its mailbox still reach its handlers first, so those
     /// with effects outside the process ask this before they act.

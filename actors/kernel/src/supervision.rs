@@ -6,15 +6,16 @@ use std::time::{Duration, Instant};
 
 use thiserror::Error;
 use tokio::sync::mpsc::error::TrySendError;
-use tokio::sync::{broadcast, oneshot, watch};
+use tokio::sync::{oneshot, watch};
 
+use crate::changes::{ChangeLog, Changes};
 use crate::clock::{self, whole_ms};
 use crate::core::{Operation, Verdict};
 use crate::exit::ExitReason;
 use crate::id::ChildPath;
 use crate::life::Life;
 use crate::node::{Node, NodeKind, Request, State};
-use crate::tree::{Health, HealthCause, TreeChange, TreeNode, complaints};
+use crate::tree::{Health, HealthCause, TreeNode, complaints};
 
 /// How long an operator's request may take before its caller is told that it is still going on.
 const OPERATOR_LIMIT: Duration = Duration::from_secs(30);
@@ -84,7 +85,7 @@ pub(crate) enum Stage {
 pub(crate) struct Shared {
     pub(crate) root: Arc<Node>,
     pub(crate) root_life: Arc<Life>,
-    pub(crate) changes: broadcast::Sender<TreeChange>,
+    pub(crate) changes: Arc<ChangeLog>,
     pub(crate) stage: watch::Sender<Stage>,
     /// Abandoned threads that are still alive.
     pub(crate) abandoned: AtomicUsize,
@@ -123,10 +124,16 @@ impl Supervision {
         TreeNode::read(&self.shared.root)
     }
 
-    /// What happens from now on. A reader that is too slow is told how many it missed and reads the tree again.
+    /// What happens from now on.
     #[must_use]
-    pub fn changes(&self) -> broadcast::Receiver<TreeChange> {
-        self.shared.changes.subscribe()
+    pub fn changes(&self) -> Changes {
+        self.changes_after(self.shared.changes.newest())
+    }
+
+    /// What happened behind the change `number` and what happens from now on; 0 begins with the launch.
+    #[must_use]
+    pub fn changes_after(&self, number: u64) -> Changes {
+        Changes::after(&self.shared.changes, number)
     }
 
     /// Takes a child down and up again, with the siblings that the strategy names. Starts it if it was down.

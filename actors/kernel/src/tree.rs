@@ -169,6 +169,8 @@ fn complaint(status: &Status) -> Option<String> {
 /// Something happened to a child.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, ToSchema)]
 pub struct TreeChange {
+    /// Its place among all changes since the launch, from 1.
+    pub number: u64,
     /// When, by the wall clock.
     #[schema(value_type = String, format = DateTime)]
     pub at: WallTime,

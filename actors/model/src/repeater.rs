@@ -14,9 +14,9 @@ use crate::Timestamp;
 
 pub use document::{Document, ModeDocument, NoteDocument};
 pub use event::{
-    AccessDenied, CallsHidden, DenialReason, Fault, HostChanged, HostConfiguration, HostState, Link, LinkState,
-    ModeChanged, ModemChanged, ModemState, Packet, Page, PageFunction, PagesSent, Position, RemoteCommand,
-    RepeaterEvent, Signalling,
+    AccessDenied, CallsHidden, Crashed, DenialReason, Doubt, Fault, HostChanged, HostConfiguration, HostState,
+    LineSetAside, Link, LinkState, ModeChanged, ModemChanged, ModemState, Packet, Page, PageFunction, PagesSent,
+    Position, RecordsSetAside, RemoteCommand, RepeaterEvent, Signalling,
 };
 pub use state::{HostStatus, LinkStatus, ModemStatus, RepeaterState};
 

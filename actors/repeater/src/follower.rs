@@ -1,5 +1,7 @@
 //! The files under the log tail: looks into the directory, asks [`plan`] what to read, reads it.
 //!
+//! Owns: the open file. One that is deleted while it is open is read on, for the host may go on writing it.
+//!
 //! Blocking; the actor runs it on the blocking pool. Fails when the directory or the file cannot be read, which is a
 //! state of the tail and no reason to stop.
 
@@ -9,12 +11,13 @@ use std::os::unix::fs::{FileExt, MetadataExt};
 use std::path::{Path, PathBuf};
 
 use bytes::Bytes;
+use memchr::memchr;
 
 use crate::config::RepeaterConfig;
-use crate::tail::{FileId, Found, Names, Place, Plan, Position, cut, plan};
+use crate::tail::{FileId, Found, Mark, Names, Place, Plan, Position, cut, plan};
 
 /// Most bytes that are read and on their way at once: some thousand lines, one append.
-const CHUNK_BYTES: usize = 64 * 1024;
+pub(crate) const CHUNK_BYTES: usize = 64 * 1024;
 
 /// Whole lines of the log, and where they are.
 #[derive(Clone, Debug)]
@@ -29,6 +32,48 @@ pub(crate) struct Chunk {
     pub(crate) behind: u64,
 }
 
+impl Chunk {
+    /// Each line with the place in the file at which it begins, and with its newline if it has one.
+    pub(crate) fn numbered(&self) -> impl Iterator<Item = (u64, &[u8])> {
+        let mut rest: &[u8] = &self.lines;
+        let mut next = self.start();
+        std::iter::from_fn(move || {
+            let end = memchr(b'\n', rest).map_or(rest.len(), |end| end + 1);
+            let (line, later) = rest.split_at_checked(end).filter(|(line, _)| !line.is_empty())?;
+            let offset = next;
+            next = next.saturating_add(to_u64(line.len()));
+            rest = later;
+            Some((offset, line))
+        })
+    }
+
+    /// Where in the file the first line begins.
+    pub(crate) fn start(&self) -> u64 {
+        self.to.offset.saturating_sub(to_u64(self.lines.len()))
+    }
+
+    /// The first line alone.
+    pub(crate) fn first_line(mut self) -> Chunk {
+        let Some(end) = memchr(b'\n', &self.lines).map(|end| end + 1) else {
+            return self;
+        };
+        if end < self.lines.len() {
+            let later = to_u64(self.lines.split_off(end).len());
+            self.behind = self.behind.saturating_add(later);
+            self.to.offset = self.to.offset.saturating_sub(later);
+            self.to.mark = Mark::behind(&self.lines);
+            self.to.inside_line = false;
+        }
+        self
+    }
+
+    /// The line that begins there.
+    pub(crate) fn line_at(&self, offset: u64) -> &[u8] {
+        let line = self.numbered().find(|(begin, _)| *begin == offset);
+        line.map_or(&[], |(_, line)| line)
+    }
+}
+
 /// What there is to read.
 #[derive(Debug)]
 pub(crate) enum Look {
@@ -36,10 +81,13 @@ pub(crate) enum Look {
     Lines(Chunk),
     /// Nothing, for now.
     Nothing {
-        /// There is a file that may grow.
-        inside_file: bool,
         /// Bytes of a last line that has no end yet.
         behind: u64,
+    },
+    /// There is no file that may grow.
+    NoFile {
+        /// The newest there is, though it is older than what was read.
+        newest: Option<String>,
     },
 }
 
@@ -64,41 +112,71 @@ impl Follower {
 
     /// Reads the next lines behind `position`, if there are any.
     pub(crate) fn look(&mut self, position: &Position) -> io::Result<Look> {
-        let found = list(&self.directory, &self.names)?;
-        let (name, place, is_over) = match plan(&self.names, position, &found, self.history) {
-            Plan::Wait { inside_file } => return Ok(Look::Nothing { inside_file, behind: 0 }),
-            Plan::Read { name, place, is_over } => (name, place, is_over),
+        let found = self.found(position)?;
+        let Plan::Read { name, place, is_over } = plan(&self.names, position, &found, self.history) else {
+            let logs = found.into_iter().map(|found| found.name);
+            let newest = logs.filter(|name| self.names.is_log(name)).max();
+            return Ok(Look::NoFile { newest });
         };
-        let file = self.file(&name, place.file)?;
-        let mut bytes = vec![0; CHUNK_BYTES];
-        let count = file.read_at(&mut bytes, place.offset)?;
-        bytes.truncate(count);
-        let end_of_bytes = place.offset.saturating_add(to_u64(count));
-        let len = file.metadata()?.len();
-        let is_whole_rest = end_of_bytes >= len;
-        let cut = cut(
-            &bytes,
-            place.inside_line,
-            count == CHUNK_BYTES,
-            is_over && is_whole_rest,
-        );
-        if cut.end == 0 && !(is_over && is_whole_rest) {
-            return Ok(Look::Nothing {
-                inside_file: true,
-                behind: len.saturating_sub(place.offset),
-            });
+        let start = Place::start(&name, place.file);
+        if let Some(look) = self.read(position, &name, place, is_over)? {
+            return Ok(look);
         }
+        tracing::warn!(file = name, "log rewritten in place, read from its start");
+        let look = self.read(position, &name, start, is_over)?;
+        look.ok_or_else(|| io::Error::other(format!("{name} is being rewritten")))
+    }
+
+    /// Reads from `place`; `None` if what stands before it is no longer what stood there.
+    fn read(&mut self, from: &Position, name: &str, place: Place, is_over: bool) -> io::Result<Option<Look>> {
+        let file = self.file(name, place.file)?;
+        let mut bytes = vec![0; place.mark.len() + CHUNK_BYTES];
+        let begin = place.offset.saturating_sub(to_u64(place.mark.len()));
+        let count = file.read_at(&mut bytes, begin)?;
+        bytes.truncate(count);
+        let Some((before, text)) = bytes.split_at_checked(place.mark.len()) else {
+            return Ok(None);
+        };
+        if !place.mark.fits(before) {
+            return Ok(None);
+        }
+        let len = file.metadata()?.len();
+        let ends_here = is_over && place.offset.saturating_add(to_u64(text.len())) >= len;
+        let cut = cut(text, place.inside_line, text.len() == CHUNK_BYTES, ends_here);
+        // The end of a file that is over is a step forward even if nothing stands there.
+        let is_step = ends_here && from.as_ref() != Some(&place);
+        if cut.end == 0 && !is_step {
+            return Ok(Some(Look::Nothing {
+                behind: len.saturating_sub(place.offset),
+            }));
+        }
+        let (skip, end) = (before.len() + cut.skip, before.len() + cut.end);
         let to = Place {
             offset: place.offset.saturating_add(to_u64(cut.end)),
             inside_line: cut.inside_line,
+            mark: Mark::behind(bytes.get(..end).unwrap_or_default()),
             ..place
         };
-        Ok(Look::Lines(Chunk {
-            from: position.clone(),
+        Ok(Some(Look::Lines(Chunk {
+            from: from.clone(),
             behind: len.saturating_sub(to.offset),
             to,
-            lines: Bytes::from(bytes).slice(cut.skip..cut.end),
-        }))
+            lines: Bytes::from(bytes).slice(skip..end),
+        })))
+    }
+
+    /// The files that there are, the open one among them though it was deleted.
+    fn found(&self, position: &Position) -> io::Result<Vec<Found>> {
+        let mut found = list(&self.directory, &self.names)?;
+        if let (Some(place), Some((id, file))) = (position, &self.open)
+            && *id == place.file
+            && found.iter().all(|found| found.file != *id)
+        {
+            let len = file.metadata()?.len();
+            let name = place.name.clone();
+            found.insert(0, Found { name, file: *id, len });
+        }
+        Ok(found)
     }
 
     /// The file, opened if it is not open yet.
@@ -106,7 +184,8 @@ impl Follower {
         let open = match self.open.take() {
             Some((id, file)) if id == wanted => (id, file),
             _ => {
-                let file = File::open(self.directory.join(name))?;
+                let path = self.directory.join(name);
+                let file = File::open(&path).map_err(|error| unreadable(&path, &error))?;
                 (id(&file.metadata()?), file)
             }
         };
@@ -123,7 +202,7 @@ impl Follower {
 /// The host's files. All names come before all lengths, see [`Found::len`].
 fn list(directory: &Path, names: &Names) -> io::Result<Vec<Found>> {
     let mut listed = Vec::new();
-    for entry in fs::read_dir(directory)? {
+    for entry in fs::read_dir(directory).map_err(|error| unreadable(directory, &error))? {
         let Ok(name) = entry?.file_name().into_string() else {
             continue;
         };
@@ -131,16 +210,37 @@ fn list(directory: &Path, names: &Names) -> io::Result<Vec<Found>> {
             listed.push(name);
         }
     }
-    // A file that was deleted since is none.
-    let found = listed.into_iter().filter_map(|name| {
-        let metadata = fs::metadata(directory.join(&name)).ok()?;
-        metadata.is_file().then(|| Found {
-            name,
-            file: id(&metadata),
-            len: metadata.len(),
-        })
-    });
-    Ok(found.collect())
+    let mut found = Vec::new();
+    for name in listed {
+        let path = directory.join(&name);
+        match fs::metadata(&path) {
+            Ok(metadata) if metadata.is_file() => found.push(Found {
+                name,
+                file: id(&metadata),
+                len: metadata.len(),
+            }),
+            Ok(_) => {}
+            // It was deleted since.
+            Err(error) if error.kind() == io::ErrorKind::NotFound => {}
+            // What has been renamed is of interest only while it can be read.
+            Err(_) if !names.is_log(&name) => {}
+            Err(error) => return Err(unreadable(&path, &error)),
+        }
+    }
+    Ok(found)
+}
+
+/// The same error in words for an operator.
+fn unreadable(path: &Path, error: &io::Error) -> io::Error {
+    let path = path.display();
+    let words = if error.kind() == io::ErrorKind::NotFound {
+        format!("{path} is not there")
+    } else if error.kind() == io::ErrorKind::PermissionDenied {
+        format!("no permission to read {path}")
+    } else {
+        format!("cannot read {path}: {error}")
+    };
+    io::Error::new(error.kind(), words)
 }
 
 fn id(metadata: &Metadata) -> FileId {
@@ -152,4 +252,37 @@ fn id(metadata: &Metadata) -> FileId {
 
 fn to_u64(count: usize) -> u64 {
     u64::try_from(count).unwrap_or(u64::MAX)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn other_file_with_the_number_of_a_deleted_one_is_read_from_its_start() {
+        const NAME: &str = "MMDVM-2026-11-21.log";
+        let directory = tempfile::TempDir::new().unwrap();
+        let path = directory.path().join(NAME);
+        fs::write(&path, "this line is new\nthis one too\n").unwrap();
+        let config = RepeaterConfig {
+            log_directory: directory.path().to_owned(),
+            ..RepeaterConfig::default()
+        };
+        let lines = |mark: Mark| {
+            let file = id(&fs::metadata(&path).unwrap());
+            let position = Some(Place {
+                offset: 17,
+                mark,
+                ..Place::start(NAME, file)
+            });
+            match Follower::new(&config).look(&position).unwrap() {
+                Look::Lines(chunk) => String::from_utf8(chunk.lines.to_vec()).unwrap(),
+                Look::Nothing { .. } | Look::NoFile { .. } => panic!("nothing"),
+            }
+        };
+        assert_eq!(lines(Mark::behind(b"this line is new\n")), "this one too\n");
+        let whole = "this line is new\nthis one too\n";
+        assert_eq!(lines(Mark::behind(b"this line is old\n")), whole);
+        assert_eq!(lines(Mark::behind(&[b'x'; 300])), whole);
+    }
 }

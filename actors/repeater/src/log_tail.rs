@@ -18,16 +18,18 @@ use std::time::{Duration, Instant};
 use actix::{Actor, AsyncContext, Context, WrapFuture};
 use journal::SignalBoard;
 use kernel::ChildRef;
+use model::repeater::Crashed;
 use model::{Signal, Source, Timestamp};
 use notify::{RecommendedWatcher, RecursiveMode, Watcher};
 use serde::Serialize;
 use tokio::sync::Notify;
 
 use crate::config::RepeaterConfig;
-use crate::follower::{Chunk, Follower, Look};
+use crate::follower::{CHUNK_BYTES, Chunk, Follower, Look};
 use crate::grammar::Memory;
 use crate::parser::{LinesRead, ParserActor};
-use crate::state_machine::{ANSWER_LIMIT, Bookmark, CaughtUp, GetPosition, StateMachineActor};
+use crate::poison::{Crash, Notes};
+use crate::state_machine::{ANSWER_LIMIT, Begin, Beginning, Bookmark, CaughtUp, StateMachineActor, TryLine};
 use crate::tail::Position;
 
 /// How often to look without being told: file systems without notification, directories that appear, deadlines of the
@@ -52,6 +54,7 @@ impl LogTailActor {
             tail: Some(Tail {
                 follower: Some(Follower::new(config)),
                 watch: Watch::new(&config.log_directory),
+                no_file: no_file(config),
                 signals,
                 shown: None,
                 parser,
@@ -91,6 +94,8 @@ struct Tail {
     /// Away while it works on the blocking pool.
     follower: Option<Follower>,
     watch: Watch,
+    /// What to say while there is no file.
+    no_file: String,
     signals: SignalBoard,
     shown: Option<Progress>,
     parser: ChildRef<ParserActor>,
@@ -100,18 +105,18 @@ struct Tail {
 impl Tail {
     async fn follow(mut self) {
         loop {
-            let bookmark = self.locate().await;
-            self.read_from(bookmark).await;
+            let beginning = self.begin().await;
+            self.read_from(beginning).await;
             tokio::time::sleep(LOCATE_AFTER).await;
         }
     }
 
     /// Asks the state machine how far it has come.
-    async fn locate(&self) -> Bookmark {
+    async fn begin(&self) -> Beginning {
         loop {
             self.state_machine.wait_up(0).await;
-            match self.state_machine.ask(GetPosition, ANSWER_LIMIT).await {
-                Ok(Ok(bookmark)) => return bookmark,
+            match self.state_machine.ask(Begin, ANSWER_LIMIT).await {
+                Ok(Ok(beginning)) => return beginning,
                 Ok(Err(refused)) => tracing::debug!(%refused, "position not known yet"),
                 Err(error) => tracing::debug!(%error, "position not known yet"),
             }
@@ -120,27 +125,44 @@ impl Tail {
     }
 
     /// Reads on and on; returns when the position has to be asked anew.
-    async fn read_from(&mut self, bookmark: Bookmark) {
-        let Bookmark { mut position, memory } = bookmark;
-        let mut memory = Some(memory);
+    async fn read_from(&mut self, beginning: Beginning) {
+        let Bookmark { mut position, memory } = beginning.bookmark;
+        let mut known = Some((memory, beginning.notes));
+        let mut careful_bytes = if beginning.careful { CHUNK_BYTES } else { 0 };
         loop {
             let as_of = Instant::now();
             match self.look(&position).await {
-                Ok(Look::Lines(chunk)) => {
+                Ok(Look::Lines(mut chunk)) => {
+                    let mut given_up = None;
+                    if careful_bytes > 0 {
+                        chunk = chunk.first_line();
+                        careful_bytes = careful_bytes.saturating_sub(chunk.lines.len());
+                        let Some(verdict) = self.try_line(&chunk).await else {
+                            return;
+                        };
+                        given_up = verdict;
+                    }
                     let to = chunk.to.clone();
-                    if !self.hand_on(chunk, memory.take()).await {
+                    if !self.hand_on(chunk, known.take(), given_up).await {
                         return;
                     }
                     position = Some(to);
                 }
-                Ok(Look::Nothing { inside_file, behind }) => {
-                    let problem = (!inside_file).then(|| "no log file yet".to_owned());
-                    self.show_waiting(&position, behind, problem);
-                    self.wait(as_of).await;
+                Ok(Look::Nothing { behind }) => {
+                    self.show_waiting(&position, behind, None);
+                    self.caught_up(as_of).await;
+                    self.wait().await;
                 }
+                Ok(Look::NoFile { newest }) => {
+                    let problem = newest.map_or_else(|| self.no_file.clone(), |newest| only_older(&newest));
+                    self.show_waiting(&position, 0, Some(problem));
+                    self.caught_up(as_of).await;
+                    self.wait().await;
+                }
+                // Lines that nobody can read may be waiting: until they can be read no time goes by.
                 Err(error) => {
                     self.show_waiting(&position, 0, Some(error.to_string()));
-                    self.wait(as_of).await;
+                    self.wait().await;
                 }
             }
         }
@@ -157,7 +179,28 @@ impl Tail {
         look
     }
 
-    async fn hand_on(&mut self, chunk: Chunk, memory: Option<Memory>) -> bool {
+    /// Notes that a line is about to be read. Answers why it is to be left out, if it is; `None` if nobody answered.
+    async fn try_line(&self, chunk: &Chunk) -> Option<Option<Crash>> {
+        let trial = Crash::new(
+            Crashed::Process,
+            chunk,
+            chunk.start(),
+            "it ended while this line was read",
+        );
+        match self.state_machine.ask(TryLine(trial.clone()), ANSWER_LIMIT).await {
+            Ok(Ok(is_tried)) => Some((!is_tried).then_some(trial)),
+            Ok(Err(error)) => {
+                tracing::info!(%error, "line not tried");
+                None
+            }
+            Err(error) => {
+                tracing::info!(%error, "no answer from the state machine");
+                None
+            }
+        }
+    }
+
+    async fn hand_on(&mut self, chunk: Chunk, beginning: Option<(Memory, Notes)>, given_up: Option<Crash>) -> bool {
         let progress = Progress {
             file: Some(chunk.to.name.clone()),
             offset: chunk.to.offset,
@@ -165,7 +208,12 @@ impl Tail {
             problem: None,
         };
         self.parser.wait_up(0).await;
-        match self.parser.ask(LinesRead { chunk, memory }, ANSWER_LIMIT).await {
+        let lines = LinesRead {
+            chunk,
+            beginning,
+            given_up,
+        };
+        match self.parser.ask(lines, ANSWER_LIMIT).await {
             Ok(Ok(())) => {
                 self.show(progress);
                 true
@@ -191,12 +239,16 @@ impl Tail {
         });
     }
 
-    /// Waits for the log to grow. Meanwhile time goes by for the state machine.
-    async fn wait(&mut self, as_of: Instant) {
-        self.watch.renew();
+    /// Lets time go by for the state machine.
+    async fn caught_up(&self, as_of: Instant) {
         if let Err(error) = self.state_machine.ask(CaughtUp { as_of }, ANSWER_LIMIT).await {
             tracing::debug!(%error, "no answer from the state machine");
         }
+    }
+
+    /// Waits for the log to grow.
+    async fn wait(&mut self) {
+        self.watch.renew();
         // A change since the last look has left its mark: it ends the wait at once. Otherwise time is up after a while.
         tokio::select! {
             () = self.watch.changed() => {}
@@ -229,6 +281,23 @@ impl Tail {
         }
         self.shown = Some(progress);
     }
+}
+
+/// What an operator has to look for.
+fn no_file(config: &RepeaterConfig) -> String {
+    let RepeaterConfig {
+        log_directory,
+        file_root,
+        ..
+    } = config;
+    let date = if config.rotate { "-YYYY-MM-DD" } else { "" };
+    let directory = log_directory.display();
+    format!("no log file yet: {directory} holds no {file_root}{date}.log (the host writes none at FileLevel 0)")
+}
+
+/// A host whose clock went back over midnight writes such files, and so does whoever deletes the newest one by hand.
+fn only_older(newest: &str) -> String {
+    format!("the newest log file, {newest}, is older than the one that was read last: is the host's clock right?")
 }
 
 /// Notification of changes in the directory, where the system gives it.

@@ -83,7 +83,7 @@ impl Projection for RepeaterProjection {
     }
 
     fn apply(&mut self, tx: &Transaction<'_>, event: &Event) -> Result<(), ProjectionError> {
-        if event.source.as_str() != REPEATER {
+        if !event.source.matches(REPEATER) {
             return Ok(());
         }
         let data = event.data.get();
@@ -108,7 +108,9 @@ impl Projection for RepeaterProjection {
                 | RepeaterEvent::PagesSent(_)
                 | RepeaterEvent::Packet(_)
                 | RepeaterEvent::RemoteCommand(_)
-                | RepeaterEvent::CallsHidden(_) => {}
+                | RepeaterEvent::CallsHidden(_)
+                | RepeaterEvent::LineSetAside(_)
+                | RepeaterEvent::RecordsSetAside(_) => {}
             }
         }
         Ok(())
@@ -179,12 +181,17 @@ fn station(mode: Mode, callsign: &str) -> &str {
     }
 }
 
+/// The station's own host has its links under their names, another host behind its own.
 fn linked(tx: &Transaction<'_>, event: &Event, status: LinkStatus) -> Result<(), ProjectionError> {
+    let link = match event.source.as_str() {
+        REPEATER => status.link.link.clone(),
+        other => format!("{other}/{}", status.link.link),
+    };
     let mut upsert = tx.prepare_cached(
         "INSERT INTO repeater_links (link, seq, status) VALUES (?1, ?2, ?3)
          ON CONFLICT (link) DO UPDATE SET seq = excluded.seq, status = excluded.status",
     )?;
-    upsert.execute(params![status.link.link, seq(event), serde_json::to_string(&status)?])?;
+    upsert.execute(params![link, seq(event), serde_json::to_string(&status)?])?;
     Ok(())
 }
 

@@ -3,20 +3,24 @@
 //! **Invariant:** the checkpoint holds a position and the machine exactly as it was there. Lines that meant nothing may
 //! be behind the checkpoint: they are read again after a restart, and mean nothing again.
 
-use std::hash::{BuildHasher, RandomState};
-use std::sync::Arc;
-use std::time::{Duration, Instant};
+use std::time::Instant;
 
-use journal::{Append, AppendError, CheckpointUpdate, Journal, JournalError};
-use model::repeater::RepeaterState;
-use model::{NewEvent, Signal, Source, Timestamp};
+use journal::{Journal, JournalError, SignalBoard};
+use model::repeater::{Crashed, LineSetAside, RepeaterEvent, RepeaterState};
+use model::{NewEvent, Source, Timestamp};
 use serde::{Deserialize, Serialize};
 use serde_json::value::RawValue;
 use tokio::sync::watch;
 
-use crate::grammar::Memory;
+use crate::follower::Chunk;
+use crate::grammar::{Line, Memory, Record};
+use crate::ledger::Ledger;
 use crate::machine::{Emitted, Machine};
-use crate::state_machine::{Bookmark, RecordsParsed, Refused};
+#[cfg(any(test, feature = "chaos"))]
+use crate::poison::chaos;
+use crate::poison::{Crash, Notes, contain};
+use crate::show::show;
+use crate::state_machine::{Beginning, Bookmark, RecordsParsed, Refused};
 use crate::tail::Position;
 
 /// The producer's name in the journal, and the source of its events.
@@ -25,18 +29,13 @@ pub(crate) const REPEATER: &str = "repeater";
 pub(crate) const STATE: &str = "state";
 /// How much may be read again after a crash, in bytes: some ten milliseconds of work, against a commit for nothing.
 const UNSAVED_BYTES: usize = 1024 * 1024;
-/// How long one append may take before it is tried again.
-const APPEND_LIMIT: Duration = Duration::from_secs(5);
-/// Pause before an append is tried again.
-const RETRY_AFTER: Duration = Duration::from_millis(500);
-/// After how many tries the same complaint is logged again: once a minute.
-const COMPLAIN_EVERY: u32 = 120;
 
 /// The checkpoint as it is written.
 #[derive(Serialize)]
 struct Save<'a> {
     position: &'a Position,
     memory: &'a Memory,
+    notes: &'a Notes,
     machine: &'a Machine,
 }
 
@@ -46,19 +45,19 @@ struct Saved {
     position: Position,
     #[serde(default)]
     memory: Memory,
+    #[serde(default)]
+    notes: Notes,
     machine: Box<RawValue>,
 }
 
 /// Steps the machine, keeps what it emits.
 pub(crate) struct Recorder {
-    journal: Journal,
+    ledger: Ledger,
+    signals: SignalBoard,
     source: Source,
     machine: Machine,
     bookmark: Bookmark,
-    /// Version of the checkpoint that is stored.
-    version: u64,
-    /// This incarnation's name as a writer.
-    writer: u64,
+    notes: Notes,
     unsaved_bytes: usize,
     /// When the newest record arrived: log time goes on from there.
     heard: Instant,
@@ -68,20 +67,16 @@ pub(crate) struct Recorder {
 impl Recorder {
     /// Goes on from the checkpoint. *Blocking.*
     pub(crate) fn resume(journal: &Journal) -> Result<Recorder, JournalError> {
-        let checkpoint = journal.checkpoint(REPEATER)?;
-        let version = checkpoint.as_ref().map_or(0, |checkpoint| checkpoint.version);
-        let (bookmark, machine) = checkpoint
-            .map(|checkpoint| restore(&checkpoint.data))
-            .unwrap_or_default();
+        let (ledger, checkpoint) = Ledger::open(journal, REPEATER)?;
+        let (bookmark, notes, machine) = checkpoint.map(|data| restore(&data)).unwrap_or_default();
         let recorder = Recorder {
-            journal: journal.clone(),
+            ledger,
+            signals: journal.signals().clone(),
             source: Source::new(REPEATER),
             state: watch::Sender::new(machine.state()),
             machine,
             bookmark,
-            version,
-            // The only randomness in the standard library; it has to differ between incarnations, no more.
-            writer: RandomState::new().hash_one(version),
+            notes,
             unsaved_bytes: 0,
             heard: Instant::now(),
         };
@@ -89,9 +84,32 @@ impl Recorder {
         Ok(recorder)
     }
 
-    /// How far the log was read.
-    pub(crate) const fn bookmark(&self) -> &Bookmark {
-        &self.bookmark
+    /// A reader begins; that is stored before it is told where.
+    pub(crate) async fn begin(&mut self) -> Result<Beginning, Refused> {
+        let careful = self.notes.begin(&self.bookmark.position);
+        if careful {
+            tracing::warn!("readers began again and again at the same position, from now on line by line");
+        }
+        self.store(Vec::new()).await?;
+        Ok(Beginning {
+            bookmark: self.bookmark.clone(),
+            notes: self.notes.clone(),
+            careful,
+        })
+    }
+
+    /// Somebody dies of a line; that is stored before.
+    pub(crate) async fn note(&mut self, crash: Crash) -> Result<(), Refused> {
+        self.notes.note(crash);
+        self.store(Vec::new()).await
+    }
+
+    /// A line is tried that may be the end of the process; that is stored before. `false`: it was too often.
+    pub(crate) async fn try_line(&mut self, trial: Crash) -> Result<bool, Refused> {
+        if self.notes.is_given_up(&trial) {
+            return Ok(false);
+        }
+        self.note(trial).await.map(|()| true)
     }
 
     /// What the repeater does, as told so far.
@@ -101,22 +119,73 @@ impl Recorder {
 
     /// Takes the records of the next lines, and answers when their meaning is stored.
     pub(crate) async fn take(&mut self, parsed: RecordsParsed) -> Result<(), Refused> {
-        if parsed.from != self.bookmark.position {
+        let RecordsParsed {
+            chunk,
+            memory,
+            records,
+            mut aside,
+        } = parsed;
+        if chunk.from != self.bookmark.position {
             return Err(Refused::OutOfPlace);
         }
-        let mut out = Vec::new();
-        for record in &parsed.records {
-            self.machine.step(record, &mut out);
-        }
-        if !parsed.records.is_empty() {
+        // What is not believed does not hold up time either.
+        if records
+            .iter()
+            .any(|(_, record)| !matches!(record.line, Line::SetAside(..)))
+        {
             self.heard = Instant::now();
         }
+        let mut out = self.step(&chunk, records, &mut aside).await?;
+        let at = self.machine.heard_at().unwrap_or_else(Timestamp::now);
+        out.extend(aside.into_iter().map(|line| Emitted {
+            at,
+            event: RepeaterEvent::LineSetAside(line),
+        }));
+        let are_notes_void = self.notes.passed(&chunk.to);
         self.bookmark = Bookmark {
-            position: Some(parsed.to),
-            memory: parsed.memory,
+            position: Some(chunk.to),
+            memory,
         };
-        self.unsaved_bytes = self.unsaved_bytes.saturating_add(parsed.bytes);
+        let bytes = if are_notes_void {
+            UNSAVED_BYTES
+        } else {
+            chunk.lines.len()
+        };
+        self.unsaved_bytes = self.unsaved_bytes.saturating_add(bytes);
         self.keep(out).await
+    }
+
+    /// Steps the machine. The first panic over a line is noted and goes on; at the second the line is set aside.
+    async fn step(
+        &mut self,
+        chunk: &Chunk,
+        mut records: Vec<(u64, Record<'static>)>,
+        aside: &mut Vec<LineSetAside>,
+    ) -> Result<Vec<Emitted>, Refused> {
+        let before = self.machine.clone();
+        loop {
+            let (mut out, mut reached) = (Vec::new(), 0);
+            let machine = &mut self.machine;
+            let stepped = contain(|| {
+                for (offset, record) in &records {
+                    reached = *offset;
+                    #[cfg(any(test, feature = "chaos"))]
+                    chaos::strike_at(chunk, reached, chaos::STATE_MACHINE);
+                    machine.step(record, &mut out);
+                }
+            });
+            let Err(panic) = stepped else {
+                return Ok(out);
+            };
+            self.machine.clone_from(&before);
+            let crash = Crash::new(Crashed::StateMachine, chunk, reached, panic.reason());
+            if !self.notes.is_enough(&crash) {
+                self.note(crash).await?;
+                panic.go_on();
+            }
+            aside.push(crash.set_aside(chunk));
+            records.retain(|(offset, _)| *offset != reached);
+        }
     }
 
     /// Lets log time go by up to a moment at which the log had nothing more to say.
@@ -143,60 +212,20 @@ impl Recorder {
         event.map_err(|error| tracing::error!(%error, "event not written")).ok()
     }
 
-    /// Stores events and checkpoint, however often it takes.
     async fn store(&mut self, events: Vec<NewEvent>) -> Result<(), Refused> {
         let save = Save {
             position: &self.bookmark.position,
             memory: &self.bookmark.memory,
+            notes: &self.notes,
             machine: &self.machine,
         };
         let data = serde_json::to_string(&save).map_err(|error| {
             tracing::error!(%error, "checkpoint not written");
             Refused::Fenced
         })?;
-        let mut append = Append {
-            producer: REPEATER.to_owned(),
-            events,
-            checkpoint: Some(CheckpointUpdate {
-                expect: self.version,
-                writer: self.writer,
-                data,
-            }),
-        };
-        let mut tries: u32 = 0;
-        loop {
-            match self.journal.append(append.clone(), APPEND_LIMIT).await {
-                Ok(appended) => {
-                    self.version = appended.version;
-                    self.unsaved_bytes = 0;
-                    return Ok(());
-                }
-                Err(AppendError::Conflict { stored }) => {
-                    tracing::error!(
-                        stored,
-                        expected = self.version,
-                        "checkpoint was moved by another writer"
-                    );
-                    return Err(Refused::Fenced);
-                }
-                Err(error @ (AppendError::Unavailable | AppendError::Storage(_))) => {
-                    if tries.is_multiple_of(COMPLAIN_EVERY) {
-                        tracing::warn!(%error, tries, "append waits");
-                    }
-                    tries = tries.wrapping_add(1);
-                    tokio::time::sleep(RETRY_AFTER).await;
-                }
-                // A bug, and the same tomorrow: these events are lost, those behind them need not be.
-                Err(error @ (AppendError::Projection { .. } | AppendError::Invalid(_))) => {
-                    if append.events.is_empty() {
-                        tracing::error!(%error, "checkpoint refused");
-                        return Err(Refused::Fenced);
-                    }
-                    tracing::error!(%error, count = append.events.len(), "events set aside");
-                    append.events.clear();
-                }
-            }
-        }
+        self.ledger.store(events, data).await?;
+        self.unsaved_bytes = 0;
+        Ok(())
     }
 
     /// Shows the state, if it is another one.
@@ -213,22 +242,12 @@ impl Recorder {
     }
 
     fn show(&self) {
-        match serde_json::value::to_raw_value(&*self.state.borrow()) {
-            Ok(data) => {
-                self.journal.signals().set(Signal {
-                    at: Timestamp::now(),
-                    source: self.source.clone(),
-                    name: STATE.into(),
-                    data: Arc::from(data),
-                });
-            }
-            Err(error) => tracing::error!(%error, "state not written"),
-        }
+        show(&self.signals, &self.source, STATE, &*self.state.borrow());
     }
 }
 
 /// The position is kept at any price; without the machine at worst the calls that were open are told wrongly.
-fn restore(data: &str) -> (Bookmark, Machine) {
+fn restore(data: &str) -> (Bookmark, Notes, Machine) {
     let saved: Saved = match serde_json::from_str(data) {
         Ok(saved) => saved,
         Err(error) => {
@@ -244,17 +263,19 @@ fn restore(data: &str) -> (Bookmark, Machine) {
         position: saved.position,
         memory: saved.memory,
     };
-    (bookmark, machine)
+    (bookmark, saved.notes, machine)
 }
 
 #[cfg(test)]
 mod tests {
+    use std::time::Duration;
+
     use journal::{EventQuery, JournalConfig, Synchronous};
     use kernel::{Supervision, SupervisorSpec};
     use tempfile::TempDir;
 
     use super::*;
-    use crate::grammar::{Reader, Record};
+    use crate::grammar::Reader;
     use crate::tail::{FileId, Place};
 
     const HEADER: &[u8] = b"M: 2026-11-21 06:48:16.195 DMR Slot 2, received network voice header from G4KLX to TG 9";
@@ -274,12 +295,9 @@ mod tests {
 
     fn place(offset: u64) -> Place {
         let file = FileId { device: 1, inode: 2 };
-        let name = "MMDVM-2026-11-21.log".to_owned();
         Place {
-            name,
-            file,
             offset,
-            inside_line: false,
+            ..Place::start("MMDVM-2026-11-21.log", file)
         }
     }
 
@@ -294,11 +312,15 @@ mod tests {
         let mut records: Vec<Record<'static>> = Vec::new();
         Reader::default().read(HEADER, |record| records.push(record.into_owned()));
         RecordsParsed {
-            from,
-            to: place(to),
+            chunk: Chunk {
+                from,
+                to: place(to),
+                lines: HEADER.into(),
+                behind: 0,
+            },
             memory: Memory::default(),
-            records,
-            bytes: HEADER.len(),
+            records: records.into_iter().map(|record| (0, record)).collect(),
+            aside: Vec::new(),
         }
     }
 
@@ -310,7 +332,7 @@ mod tests {
         assert_eq!(recorder.take(parsed(None, 88)).await, Ok(()));
         let stored = journal.head();
         assert_eq!(recorder.take(parsed(None, 88)).await, Err(Refused::OutOfPlace));
-        assert_eq!((journal.head(), recorder.bookmark()), (stored, &bookmark(88)));
+        assert_eq!((journal.head(), &recorder.bookmark), (stored, &bookmark(88)));
         supervision.shutdown(Duration::from_secs(5)).await;
     }
 
@@ -323,7 +345,7 @@ mod tests {
         assert_eq!(new.take(parsed(None, 88)).await, Ok(()));
         assert_eq!(old.take(parsed(None, 88)).await, Err(Refused::Fenced));
         let resumed = Recorder::resume(&journal).unwrap();
-        assert_eq!((resumed.bookmark(), &resumed.machine), (new.bookmark(), &new.machine));
+        assert_eq!((&resumed.bookmark, &resumed.machine), (&new.bookmark, &new.machine));
         let started = journal.events(&EventQuery::default()).unwrap();
         assert_eq!(
             started
@@ -338,7 +360,7 @@ mod tests {
     #[test]
     fn checkpoint_of_another_release_keeps_its_position() {
         let position = serde_json::to_string(&place(7)).unwrap();
-        let (found, machine) = restore(&format!(r#"{{"position":{position},"machine":{{"calls":42}}}}"#));
+        let (found, _, machine) = restore(&format!(r#"{{"position":{position},"machine":{{"calls":42}}}}"#));
         assert_eq!((found, machine), (bookmark(7), Machine::default()));
     }
 }

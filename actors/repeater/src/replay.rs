@@ -40,6 +40,8 @@ impl Replay {
     /// The last log ends: calls that are still open are told as they stand.
     pub fn finish(&mut self, sink: &mut impl FnMut(Document)) {
         self.end_of_file(sink);
+        self.reader
+            .finish(|record| self.machine.step(&record, &mut self.emitted));
         self.machine.finish(&mut self.emitted);
         tell(&mut self.emitted, sink);
     }

@@ -18,12 +18,14 @@ use actix::{
 };
 use journal::Journal;
 use kernel::{ChildEnv, StartError};
-use model::repeater::RepeaterState;
+use model::repeater::{LineSetAside, RepeaterState};
 use tokio::sync::{Mutex, watch};
 
+use crate::follower::Chunk;
 use crate::grammar::{Memory, Record};
+use crate::poison::{Crash, Notes};
 use crate::recorder::Recorder;
-use crate::tail::{Place, Position};
+use crate::tail::Position;
 
 /// How long the log tail and the parser wait for the answer to what they handed on. Behind it is a commit, which may
 /// wait for a slow disk; after that they ask anew.
@@ -33,17 +35,26 @@ pub(crate) const ANSWER_LIMIT: Duration = Duration::from_secs(30);
 #[derive(Debug, Message)]
 #[rtype(result = "Result<(), Refused>")]
 pub(crate) struct RecordsParsed {
-    /// The position before the lines.
-    pub(crate) from: Position,
-    /// The position behind them.
-    pub(crate) to: Place,
+    /// The lines, those that do not matter included.
+    pub(crate) chunk: Chunk,
     /// What a reader has to know of the lines up to there.
     pub(crate) memory: Memory,
-    /// The records that matter.
-    pub(crate) records: Vec<Record<'static>>,
-    /// How long the lines are, those that do not matter included.
-    pub(crate) bytes: usize,
+    /// The records that matter, each with the place at which its line begins.
+    pub(crate) records: Vec<(u64, Record<'static>)>,
+    /// The lines that were left out.
+    pub(crate) aside: Vec<LineSetAside>,
 }
+
+/// Fact: a line is the end of the parser. Answered when that is noted.
+#[derive(Debug, Message)]
+#[rtype(result = "Result<(), Refused>")]
+pub(crate) struct LineCrashed(pub(crate) Crash);
+
+/// A line is about to be read by a reader that is careful. Answered when that is noted, with `false` if the line has been
+/// begun too often and is to be left out.
+#[derive(Debug, Message)]
+#[rtype(result = "Result<bool, Refused>")]
+pub(crate) struct TryLine(pub(crate) Crash);
 
 /// Fact: all that the log holds was read, and time goes by.
 #[derive(Debug, Message)]
@@ -53,10 +64,10 @@ pub(crate) struct CaughtUp {
     pub(crate) as_of: Instant,
 }
 
-/// Question: from where to read on?
+/// A reader begins. Answered with where to read on, when the beginning is noted.
 #[derive(Debug, Message)]
-#[rtype(result = "Result<Bookmark, Refused>")]
-pub(crate) struct GetPosition;
+#[rtype(result = "Result<Beginning, Refused>")]
+pub(crate) struct Begin;
 
 /// Where a reader goes on.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -65,6 +76,17 @@ pub(crate) struct Bookmark {
     pub(crate) position: Position,
     /// What it has to know of the lines before.
     pub(crate) memory: Memory,
+}
+
+/// What a reader has to know.
+#[derive(Clone, Debug)]
+pub(crate) struct Beginning {
+    /// Where it goes on.
+    pub(crate) bookmark: Bookmark,
+    /// The ends of those before it.
+    pub(crate) notes: Notes,
+    /// It shall read line by line, and note each before.
+    pub(crate) careful: bool,
 }
 
 /// Question: what does the repeater do now?
@@ -86,7 +108,7 @@ pub enum Refused {
     Fenced,
 }
 
-type Answer = ResponseActFuture<StateMachineActor, Result<(), Refused>>;
+type Answer<T> = ResponseActFuture<StateMachineActor, Result<T, Refused>>;
 
 /// Steps the machine and keeps its facts.
 pub struct StateMachineActor {
@@ -108,7 +130,7 @@ impl StateMachineActor {
     }
 
     /// Runs `work` on the recorder unless it is at work already. This incarnation stops if another one took over.
-    fn record(&self, work: impl AsyncFnOnce(&mut Recorder) -> Result<(), Refused> + 'static) -> Answer {
+    fn record<T: 'static>(&self, work: impl AsyncFnOnce(&mut Recorder) -> Result<T, Refused> + 'static) -> Answer<T> {
         let recorder = Arc::clone(&self.recorder).try_lock_owned();
         let work = async move {
             match recorder {
@@ -117,7 +139,7 @@ impl StateMachineActor {
             }
         };
         let answer = work.into_actor(self).map(|answer, actor, ctx| {
-            if answer == Err(Refused::Fenced) {
+            if matches!(answer, Err(Refused::Fenced)) {
                 actor.env.fail("another incarnation moved the checkpoint");
                 ctx.stop();
             }
@@ -134,27 +156,42 @@ impl Actor for StateMachineActor {
 kernel::answers_ping!(StateMachineActor);
 
 impl Handler<RecordsParsed> for StateMachineActor {
-    type Result = Answer;
+    type Result = Answer<()>;
 
-    fn handle(&mut self, parsed: RecordsParsed, _: &mut Context<StateMachineActor>) -> Answer {
+    fn handle(&mut self, parsed: RecordsParsed, _: &mut Context<StateMachineActor>) -> Answer<()> {
         self.record(async move |recorder| recorder.take(parsed).await)
     }
 }
 
 impl Handler<CaughtUp> for StateMachineActor {
-    type Result = Answer;
+    type Result = Answer<()>;
 
-    fn handle(&mut self, CaughtUp { as_of }: CaughtUp, _: &mut Context<StateMachineActor>) -> Answer {
+    fn handle(&mut self, CaughtUp { as_of }: CaughtUp, _: &mut Context<StateMachineActor>) -> Answer<()> {
         self.record(async move |recorder| recorder.time_passed(as_of).await)
     }
 }
 
-impl Handler<GetPosition> for StateMachineActor {
-    type Result = Result<Bookmark, Refused>;
+impl Handler<LineCrashed> for StateMachineActor {
+    type Result = Answer<()>;
 
-    fn handle(&mut self, GetPosition: GetPosition, _: &mut Context<StateMachineActor>) -> Result<Bookmark, Refused> {
-        let recorder = self.recorder.try_lock().map_err(|_| Refused::Busy)?;
-        Ok(recorder.bookmark().clone())
+    fn handle(&mut self, LineCrashed(crash): LineCrashed, _: &mut Context<StateMachineActor>) -> Answer<()> {
+        self.record(async move |recorder| recorder.note(crash).await)
+    }
+}
+
+impl Handler<TryLine> for StateMachineActor {
+    type Result = Answer<bool>;
+
+    fn handle(&mut self, TryLine(trial): TryLine, _: &mut Context<StateMachineActor>) -> Answer<bool> {
+        self.record(async move |recorder| recorder.try_line(trial).await)
+    }
+}
+
+impl Handler<Begin> for StateMachineActor {
+    type Result = Answer<Beginning>;
+
+    fn handle(&mut self, Begin: Begin, _: &mut Context<StateMachineActor>) -> Answer<Beginning> {
+        self.record(async move |recorder| recorder.begin().await)
     }
 }
 

@@ -147,7 +147,7 @@ pub(crate) async fn get_health(api: Data<Api>) -> Result<HttpResponse, Problem> 
         troubles: api.station.health.troubles(),
         last_activity: on_air.max(last_call(journal).await),
         heard_at: state.heard_at,
-        sessions: api.open_sessions(),
+        sessions: api.clients.open_sessions(),
     };
     let mut response = match health.health {
         Word::Well | Word::Degraded => HttpResponse::Ok(),

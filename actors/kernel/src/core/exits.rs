@@ -85,19 +85,30 @@ impl SupervisorCore {
         }
         child.not_before = Some(now + backoff.delay(child.streak, noise));
         child.streak = child.streak.saturating_add(1);
-        while self
-            .window
-            .front()
-            .is_some_and(|(at, _)| now.duration_since(*at) > self.intensity.period)
-        {
-            self.window.pop_front();
-        }
-        if self.window.len() < self.intensity.max_restarts {
+        if self.is_within_budget(now, index) {
             self.window.push_back((now, index));
             return true;
         }
         self.exhausted(index, reason);
         false
+    }
+
+    /// Whether one more failure of this child is still normal life. Children whose failures go up to the parent share one
+    /// budget, as in OTP: too many of them, whoever it was, and the group does not do its work. A child that is merely
+    /// suspended has a budget of its own: it neither pays for its siblings' failures nor do they pay for its.
+    fn is_within_budget(&mut self, now: Instant, index: usize) -> bool {
+        while let Some((at, _)) = self.window.front()
+            && now.duration_since(*at) > self.intensity.period
+        {
+            self.window.pop_front();
+        }
+        let escalates = |of: usize| {
+            let child = self.children.get(of);
+            child.is_some_and(|child| child.policy.on_exhausted == OnExhausted::Escalate)
+        };
+        let charged = |of: usize| of == index || escalates(index) && escalates(of);
+        let spent = self.window.iter().filter(|(_, of)| charged(*of)).count();
+        spent < self.intensity.max_restarts
     }
 
     fn exhausted(&mut self, index: usize, reason: &ExitReason) {
@@ -108,7 +119,7 @@ impl SupervisorCore {
             OnExhausted::Suspend => {
                 child.goal = Goal::Down(Down::Suspended);
                 child.forgive();
-                // Its restarts must not be held against its siblings.
+                // An operator who starts it again gives it a new budget.
                 self.window.retain(|(_, of)| *of != index);
             }
             OnExhausted::Escalate => {

@@ -9,12 +9,12 @@ use std::time::Instant;
 
 use super::threads::{Thread, Threads};
 use super::watchdog::Watchdog;
-use crate::clock::{self, WallTime};
+use crate::clock;
 use crate::exit::ExitReason;
 use crate::id::ChildId;
 use crate::node::Node;
 use crate::supervision::Shared;
-use crate::tree::{Change, TreeChange};
+use crate::tree::Change;
 
 /// Hung threads that may be abandoned before the process is better started afresh.
 const MAX_ABANDONED: usize = 3;
@@ -58,14 +58,7 @@ impl Kernel {
     /// Tells the world: one log event and one change a transition.
     pub(super) fn announce(&self, node: &Node, incarnation: u64, change: Change) {
         log(node, incarnation, &change);
-        let change = TreeChange {
-            at: WallTime::now(),
-            path: node.path.clone(),
-            incarnation,
-            change,
-        };
-        // Nobody listening is fine.
-        drop(self.shared.changes.send(change));
+        self.shared.changes.note(&node.path, incarnation, change);
     }
 
     fn count_abandoned(&self) -> usize {

@@ -11,7 +11,7 @@ use std::time::Duration;
 use actix_rt::System;
 use thiserror::Error;
 use tokio::sync::mpsc::{self, UnboundedReceiver};
-use tokio::sync::{broadcast, watch};
+use tokio::sync::watch;
 
 use super::kernel::Kernel;
 use super::plan::{Plan, hang_policies, node_of};
@@ -26,8 +26,6 @@ use crate::spec::{Child, ChildKind, SupervisorSpec};
 use crate::supervision::{Outcome, Shared, Stage, Supervision};
 use crate::tree::Change;
 
-/// Changes that a slow reader may be behind before it is told that it missed some.
-const CHANGES_KEPT: usize = 1024;
 /// The root is never restarted: it has one incarnation.
 const ROOT_INCARNATION: u64 = 1;
 
@@ -60,7 +58,7 @@ pub fn launch(root: SupervisorSpec) -> Result<Supervision, LaunchError> {
     let shared = Arc::new(Shared {
         root: node,
         root_life: Arc::new(life),
-        changes: broadcast::Sender::new(CHANGES_KEPT),
+        changes: Arc::default(),
         stage: watch::Sender::new(Stage::Booting),
         abandoned: AtomicUsize::new(0),
         beat: AtomicU64::new(clock::monotonic_us()),

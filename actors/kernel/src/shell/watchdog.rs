@@ -75,8 +75,7 @@ impl Watched {
 
     /// Whether its thread is stuck.
     fn is_stuck(&mut self, now: Instant) -> bool {
-        let busy = self.life.pulse.busy_for().is_some_and(|busy| busy > self.policy.busy);
-        busy || self.policy.ping.is_some_and(|ping| self.question(now, ping))
+        self.life.pulse.overstays(self.policy.busy) || self.policy.ping.is_some_and(|ping| self.question(now, ping))
     }
 
     /// Asks, listens, condemns. Answers whether the thread is to blame rather than the child.
@@ -96,7 +95,7 @@ impl Watched {
                 }
                 Err(TryRecvError::Closed) => self.question = Question::Due(now + policy.every),
                 Err(TryRecvError::Empty) => {
-                    let silent = now.duration_since(*asked);
+                    let silent = self.life.pulse.silent_for(now.duration_since(*asked));
                     if silent > policy.within {
                         return self.condemn(now, silent);
                     }

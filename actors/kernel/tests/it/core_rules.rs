@@ -285,6 +285,28 @@ fn exhausted_child_that_suspends_leaves_its_siblings_alone() {
 }
 
 #[test]
+fn child_that_suspends_and_those_that_escalate_do_not_pay_for_each_other() {
+    let mut frail = policy();
+    frail.on_exhausted = OnExhausted::Suspend;
+    let mut bench = Bench::of(Strategy::OneForOne, vec![frail.clone(), frail, policy(), policy()], 2);
+    bench.step(Event::Boot);
+    (0..4).for_each(|child| drop(bench.started(child, 1)));
+    (0..4).for_each(|child| drop(bench.failed(child, 1)));
+    let wanted: Vec<_> = (0..4).map(|child| bench.core.goal(child)).collect();
+    assert_eq!(wanted, [Some(&Goal::Up); 4], "four failures, none of them one too many");
+    bench.after(Duration::from_secs(1));
+    bench.started(0, 2);
+    bench.failed(0, 2);
+    bench.after(Duration::from_secs(1));
+    bench.failed(0, 3);
+    assert_eq!(bench.core.goal(0), Some(&Goal::Down(Down::Suspended)));
+    assert_eq!(bench.core.goal(1), Some(&Goal::Up));
+    assert!(!bench.core.is_ending());
+    bench.failed(3, 2);
+    assert!(bench.core.is_ending(), "those that escalate share one budget");
+}
+
+#[test]
 fn collateral_exit_is_repaired_at_once_and_not_counted() {
     let mut bench = Bench::booted(Strategy::OneForOne, 1, 0);
     for incarnation in 1..5 {

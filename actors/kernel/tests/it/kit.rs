@@ -5,8 +5,7 @@ use std::sync::{Arc, Condvar, Mutex};
 use std::time::Duration;
 
 use actix::prelude::*;
-use kernel::{Change, ChildEnv, ChildPath, ExitRecord, HangPolicy, PingPolicy, Supervision, TreeChange, TreeNode};
-use tokio::sync::broadcast;
+use kernel::{Change, Changes, ChildEnv, ChildPath, ExitRecord, HangPolicy, Heard, PingPolicy, Supervision, TreeNode};
 
 /// Longest single poll in these tests.
 pub(crate) const BUSY_LIMIT: Duration = Duration::from_millis(100);
@@ -38,7 +37,7 @@ pub(crate) fn exits(supervision: &Supervision, at: &str) -> Vec<ExitRecord> {
 pub(crate) async fn until(supervision: &Supervision, wanted: impl Fn(&TreeNode) -> bool) {
     let mut changes = supervision.changes();
     while !wanted(&supervision.tree()) {
-        drop(tokio::time::timeout(Duration::from_millis(10), changes.recv()).await);
+        drop(tokio::time::timeout(Duration::from_millis(10), changes.next()).await);
     }
 }
 
@@ -184,7 +183,7 @@ pub(crate) fn quick_ping() -> HangPolicy {
 
 /// What happened to some children, in words: `b1 exited`.
 pub(crate) struct Record {
-    changes: broadcast::Receiver<TreeChange>,
+    changes: Changes,
     lines: Vec<String>,
 }
 
@@ -199,7 +198,9 @@ impl Record {
     /// Reads on until `line` has happened.
     pub(crate) async fn until(&mut self, line: &str) {
         while !self.lines.iter().any(|seen| seen == line) {
-            let change = self.changes.recv().await.unwrap();
+            let Heard::Change(change) = self.changes.next().await else {
+                panic!("changes were missed");
+            };
             let Some(id) = change.path.segments().last() else {
                 continue;
             };

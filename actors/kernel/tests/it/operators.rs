@@ -4,8 +4,8 @@ use std::time::Duration;
 
 use actix::prelude::*;
 use kernel::{
-    Backoff, Change, ChildEnv, ChildSpec, ExitReason, Health, Intensity, LaunchError, OnExhausted, OperatorError,
-    OperatorOutcome, Outcome, Placement, StartError, Strategy, SupervisorSpec,
+    Backoff, Change, ChildEnv, ChildSpec, ExitReason, Health, Heard, Intensity, LaunchError, OnExhausted,
+    OperatorError, OperatorOutcome, Outcome, Placement, StartError, Strategy, SupervisorSpec,
 };
 
 use crate::kit::{Fault, Gate, Place, Record, Script, Trip, Victim, exits, node, path, run, until};
@@ -347,8 +347,9 @@ fn tree_as_json_names_its_units_and_the_place_of_a_panic() {
         assert!(exit["location"].as_str().unwrap().contains("kit.rs:"));
         assert!(exit["at"].as_str().unwrap().ends_with('Z') && exit["lived_ms"].is_u64());
         let change = loop {
-            let change = changes.recv().await.unwrap();
-            if matches!(change.change, Change::Exited { .. }) {
+            if let Heard::Change(change) = changes.next().await
+                && matches!(change.change, Change::Exited { .. })
+            {
                 break serde_json::to_value(change).unwrap();
             }
         };

@@ -10,12 +10,17 @@ use kernel::{
     Shutdown, Strategy, SupervisorSpec,
 };
 
-use crate::kit::{BUSY_LIMIT, Gate, exits, node, path, quick_hang, quick_ping, run, until};
+use crate::kit::{BUSY_LIMIT, DEADLINE, Gate, exits, node, path, quick_hang, quick_ping, run, until};
 
 /// Blocks the thread until the second gate opens; the first says that it has begun.
 #[derive(Message)]
 #[rtype(result = "()")]
 struct BlockThread(Gate, Gate);
+
+/// The same, but says beforehand that it may take long.
+#[derive(Message)]
+#[rtype(result = "()")]
+struct WaitForDisk(Gate, Gate);
 
 /// Blocks only the mailbox, for ever.
 #[derive(Debug, Message)]
@@ -39,6 +44,15 @@ impl Handler<BlockThread> for Sleeper {
         leave.wait();
         let revoked = self.env.is_revoked();
         self.woken_revoked.fetch_add(usize::from(revoked), Ordering::SeqCst);
+    }
+}
+
+impl Handler<WaitForDisk> for Sleeper {
+    type Result = ();
+
+    fn handle(&mut self, WaitForDisk(entered, leave): WaitForDisk, _: &mut Self::Context) {
+        entered.open();
+        self.env.may_take(DEADLINE, || leave.wait());
     }
 }
 
@@ -125,6 +139,46 @@ fn hang_on_a_shared_thread_names_the_culprit_and_does_not_count_its_mates() {
             2,
             "its late end changed nothing"
         );
+    });
+}
+
+#[test]
+fn child_that_said_it_may_take_long_is_not_taken_for_a_hung_one() {
+    run(async {
+        let woken = Arc::default();
+        let strict = || {
+            Some(HangPolicy {
+                busy: BUSY_LIMIT,
+                ..quick_ping()
+            })
+        };
+        let patient = sleeper("patient", &woken)
+            .hang(strict())
+            .placement(Placement::Dedicated);
+        let hung = sleeper("hung", &woken).hang(strict()).placement(Placement::Dedicated);
+        let (writer, witness) = (patient.child_ref(), hung.child_ref());
+        let supervision = kernel::launch(SupervisorSpec::new("root").child(patient).child(hung)).unwrap();
+        supervision.booted().await.unwrap();
+
+        let (entered, freed) = (Gate::default(), Gate::default());
+        let told = writer.try_tell(WaitForDisk(entered.clone(), freed.clone()));
+        assert!(told.is_ok(), "the writer is up");
+        entered.wait();
+        let gates = [Gate::default(), Gate::default()];
+        for (incarnation, gate) in (1..).zip(&gates) {
+            witness.wait_up(incarnation).await;
+            block(&witness, gate);
+        }
+        witness.wait_up(3).await;
+        freed.open();
+        assert_eq!(writer.ask(kernel::Ping, DEADLINE).await, Ok(()));
+        assert_eq!(node(&supervision, "patient").incarnation, 1);
+
+        let gate = Gate::default();
+        block(&writer, &gate);
+        writer.wait_up(2).await;
+        assert_eq!(exits(&supervision, "patient")[0].exit.reason, "hung");
+        gates.iter().chain([&gate]).for_each(Gate::open);
     });
 }
 

@@ -61,7 +61,9 @@ impl Document {
             | RepeaterEvent::PagesSent(_)
             | RepeaterEvent::Packet(_)
             | RepeaterEvent::RemoteCommand(_)
-            | RepeaterEvent::CallsHidden(_)) => Some(Document::Event(NoteDocument {
+            | RepeaterEvent::CallsHidden(_)
+            | RepeaterEvent::LineSetAside(_)
+            | RepeaterEvent::RecordsSetAside(_)) => Some(Document::Event(NoteDocument {
                 event: data.event_type(),
                 at,
                 data,

@@ -77,6 +77,10 @@ events! {
     RemoteCommand(RemoteCommand) = "remote_command",
     /// The host's log level leaves out the lines that tell of calls.
     CallsHidden(CallsHidden) = "calls_hidden",
+    /// A line of the log ended whoever read it, twice; it was left out.
+    LineSetAside(LineSetAside) = "line_set_aside",
+    /// Records of the log were not believed. Told at most once a minute for each kind of doubt.
+    RecordsSetAside(RecordsSetAside) = "records_set_aside",
 }
 
 /// The repeater does something else now.
@@ -140,7 +144,8 @@ pub enum LinkState {
 /// A link to a reflector, master or room.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 pub struct Link {
-    /// Which link: a mode (`dstar`, `dmr`, `ysf`, `m17`), `reflector` (P25 and NXDN), or a DMR network's name.
+    /// Which link: a mode (`dstar`, `dmr`, `ysf`, `m17`), or a DMR network's name. Logs do not tell P25 and NXDN apart and
+    /// have `reflector` for both; over MQTT they are `p25` and `nxdn`.
     pub link: String,
     /// How it is doing.
     pub state: LinkState,
@@ -327,4 +332,56 @@ pub struct RemoteCommand {
 pub struct CallsHidden {
     /// Calls cannot be seen (`true`), or can be seen again.
     pub hidden: bool,
+}
+
+/// Who came to an end over a line.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum Crashed {
+    /// The parser.
+    Parser,
+    /// The state machine.
+    StateMachine,
+    /// Nobody saw it: the process was gone, or stood still.
+    Process,
+}
+
+/// A line of the log ended whoever read it, twice; it was left out.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+pub struct LineSetAside {
+    /// Who came to an end.
+    pub crashed: Crashed,
+    /// Its last words.
+    pub reason: String,
+    /// The file.
+    pub file: String,
+    /// Where in the file the line begins, in bytes.
+    pub offset: u64,
+    /// The line, at most 512 bytes of it, with everything escaped that is no printable ASCII.
+    pub text: String,
+}
+
+/// Why a record is not believed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum Doubt {
+    /// It stands inside text that a radio sent, which the host copies with its newlines.
+    Forged,
+    /// It claims to be older than the one before, and no other does.
+    TimeBack,
+    /// It claims to be of a far future, and no other does.
+    FarFuture,
+    /// It claims to be older than the host program (1970, as a clock says that was never set), and no other does.
+    NoClock,
+}
+
+/// Records of the log were not believed: they were counted and had no effect.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+pub struct RecordsSetAside {
+    /// Why not.
+    pub doubt: Doubt,
+    /// What the newest of them says.
+    pub text: String,
+    /// How many there were since this was last told.
+    pub count: u64,
 }

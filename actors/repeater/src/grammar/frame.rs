@@ -1,6 +1,7 @@
 //! The frame of a line: `L: YYYY-MM-DD HH:MM:SS.mmm text`.
 
 use model::Timestamp;
+use serde::{Deserialize, Serialize};
 
 /// Bytes before the text: level, colon, blank, 23 bytes of time, blank.
 pub(super) const FRAME: usize = 27;
@@ -12,7 +13,7 @@ const MINUTE_MS: u32 = 60_000;
 const SECOND_MS: u32 = 1000;
 
 /// The host's levels, least severe first.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 pub enum Level {
     /// `D`.
     Debug,

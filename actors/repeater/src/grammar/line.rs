@@ -1,7 +1,7 @@
 //! What a line says: one variant a meaning, whatever the era that wrote it.
 
 use model::Timestamp;
-use model::repeater::{CallSource, DenialReason, HostMode, LinkState, Mode, PageFunction};
+use model::repeater::{CallSource, DenialReason, Doubt, HostMode, LinkState, Mode, PageFunction};
 
 use super::call::{Channel, End, Parties, Start};
 use super::frame::Level;
@@ -77,6 +77,8 @@ pub enum Line<'a> {
         /// It was understood.
         accepted: bool,
     },
+    /// What is not believed, whatever it says.
+    SetAside(Doubt, Text<'a>),
     /// A known form that changes nothing.
     Known,
     /// Debug chatter of the host or its firmware.

@@ -27,6 +27,7 @@ mod p25;
 mod paging;
 mod reader;
 mod text;
+mod timeline;
 mod ysf;
 
 pub use call::{Channel, End, Ending, Figures, Parties, Start};

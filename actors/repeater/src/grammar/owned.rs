@@ -46,6 +46,7 @@ impl Line<'_> {
                 command: command.into_owned(),
                 accepted,
             },
+            Line::SetAside(doubt, text) => Line::SetAside(doubt, text.into_owned()),
             Line::Known => Line::Known,
             Line::Chatter => Line::Chatter,
             Line::Dump => Line::Dump,

@@ -1,18 +1,18 @@
 //! Lines into records: what can only be seen from line to line, and what is counted.
 //!
 //! Anybody with a radio can write a newline into text that the host copies raw, and so begin a line of their own.
-//! A line behind an unclosed quote is theirs, and a change of state that claims to be older than the line before it
-//! is believed only if the clock really went back.
-
-use std::time::Duration;
+//! A line behind an unclosed quote is theirs, and a record whose time does not fit is believed only if the clock was
+//! really set. What is not believed is told as such, and means nothing else.
 
 use model::Timestamp;
-use model::repeater::HostMode;
+use model::repeater::Doubt;
 use serde::{Deserialize, Serialize};
 
 use super::cursor::Cursor;
 use super::frame::{self, FrameFault, Frames, Level};
-use super::line::{HostLine, Line, ModemLine, Record};
+use super::line::{Line, Record};
+use super::text::Text;
+use super::timeline::{Held, Released, Timeline};
 use super::{gateway, is_dump};
 
 /// Longest line that is read, in bytes. The host cuts at 499; two records glued by a crash are still read.
@@ -21,11 +21,6 @@ pub const MAX_LINE: usize = 1024;
 const MAX_GLUED: usize = 4;
 /// Most lines that text with newlines in it can forge: 52 characters hold no more.
 const MAX_FORGED: u8 = 3;
-/// How much older than the newest record a change of state may claim to be. Threads of the host log out of order by
-/// milliseconds.
-const OUT_OF_ORDER: Duration = Duration::from_secs(5);
-/// How soon after a suspected line another one of the new time proves that the clock was set back.
-const CLOCK_SET_BACK: Duration = Duration::from_secs(3600);
 
 /// Why a line is no record.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -46,8 +41,8 @@ enum Unrecognised {
     UnknownText,
     /// Several records in one line; they are read all the same.
     Glued,
-    /// Written by somebody other than the host, through text that it copies.
-    Forged,
+    /// Not believed.
+    SetAside(Doubt),
 }
 
 /// What was read, and what was not recognised, by kind.
@@ -73,12 +68,18 @@ pub struct Tally {
     pub glued: u64,
     /// Lines that somebody forged.
     pub forged: u64,
+    /// Records whose time is before that of the newest one.
+    pub time_back: u64,
+    /// Records whose time is far ahead.
+    pub far_future: u64,
+    /// Records of a time before there were hosts.
+    pub no_clock: u64,
 }
 
 impl Tally {
     /// The counts by kind.
     #[must_use]
-    pub const fn by_kind(&self) -> [(&'static str, u64); 9] {
+    pub const fn by_kind(&self) -> [(&'static str, u64); 12] {
         [
             ("empty", self.empty),
             ("nul", self.nul),
@@ -89,6 +90,9 @@ impl Tally {
             ("unknown_text", self.unknown_text),
             ("glued", self.glued),
             ("forged", self.forged),
+            ("time_back", self.time_back),
+            ("far_future", self.far_future),
+            ("no_clock", self.no_clock),
         ]
     }
 
@@ -108,7 +112,10 @@ impl Tally {
             Unrecognised::TooLong => &mut self.too_long,
             Unrecognised::UnknownText => &mut self.unknown_text,
             Unrecognised::Glued => &mut self.glued,
-            Unrecognised::Forged => &mut self.forged,
+            Unrecognised::SetAside(Doubt::Forged) => &mut self.forged,
+            Unrecognised::SetAside(Doubt::TimeBack) => &mut self.time_back,
+            Unrecognised::SetAside(Doubt::FarFuture) => &mut self.far_future,
+            Unrecognised::SetAside(Doubt::NoClock) => &mut self.no_clock,
         } += 1;
     }
 }
@@ -138,10 +145,9 @@ impl Closing {
 pub struct Memory {
     /// What would close the text that the line before left open, and how many lines may still be part of it.
     open_text: Option<(Closing, u8)>,
-    /// Time of the newest record.
-    newest: Option<Timestamp>,
-    /// Time that the newest suspected record claimed.
-    suspected: Option<Timestamp>,
+    /// What time it is in the log.
+    #[serde(default)]
+    timeline: Timeline,
 }
 
 /// Reads line after line of one log.
@@ -150,9 +156,15 @@ pub struct Reader {
     frames: Frames,
     tally: Tally,
     memory: Memory,
+    now: Option<Timestamp>,
 }
 
 impl Reader {
+    /// Says what time it is where the log is read live: nothing in it can be of much later.
+    pub fn set_clock(&mut self, now: Timestamp) {
+        self.now = Some(now);
+    }
+
     /// Reads one line, without its newline; each record in it goes to `sink`.
     pub fn read<'a>(&mut self, line: &'a [u8], mut sink: impl FnMut(Record<'a>)) {
         self.tally.lines += 1;
@@ -165,10 +177,17 @@ impl Reader {
             return self.tally.count(Unrecognised::Empty);
         }
         if self.is_inside_text(line) {
-            return self.tally.count(Unrecognised::Forged);
+            return self.set_aside(Doubt::Forged, line, &mut sink);
         }
         let line = self.without_nul(line);
         self.records(line, &mut sink);
+    }
+
+    /// The log ends here: a record that waits for the next one will not be believed any more.
+    pub fn finish(&mut self, mut sink: impl FnMut(Record<'static>)) {
+        if let Some(held) = self.memory.timeline.finish() {
+            self.set_aside(held.doubt, &held.text, &mut sink);
+        }
     }
 
     /// What has to be known of the lines so far.
@@ -239,29 +258,38 @@ impl Reader {
         if matches!(line, Line::Unknown) {
             self.tally.count(Unrecognised::UnknownText);
         }
-        if self.is_too_old(at, &line) {
-            return self.tally.count(Unrecognised::Forged);
-        }
+        self.release(at, sink);
         self.memory.open_text = unclosed(&line, text).map(|closing| (closing, MAX_FORGED));
-        sink(Record { level, at, line });
+        let timeline = &mut self.memory.timeline;
+        if let Some(doubt) = timeline.doubt(at, self.now) {
+            let text = text.to_vec();
+            timeline.hold(Held { level, at, text, doubt });
+        } else {
+            timeline.believe(at);
+            sink(Record { level, at, line });
+        }
     }
 
-    /// Whether a change of state claims a time before the newest record's, with nothing to show that the clock went
-    /// back.
-    fn is_too_old(&mut self, at: Timestamp, line: &Line<'_>) -> bool {
-        let newest = self.memory.newest.unwrap_or(at);
-        let old = newest.since(at) > OUT_OF_ORDER;
-        let proven = self
-            .memory
-            .suspected
-            .is_some_and(|suspected| at >= suspected && at.since(suspected) < CLOCK_SET_BACK);
-        if old && changes_state(line) && !proven {
-            self.memory.suspected = Some(at);
-            return true;
+    /// Lets go of the record that is held, now that the next one shows what it is.
+    fn release<'a>(&mut self, at: Timestamp, sink: &mut impl FnMut(Record<'a>)) {
+        match self.memory.timeline.release(at) {
+            Some(Released::Believed(Held { level, at, text, .. })) => {
+                let line = super::text(level, &text);
+                sink(Record { level, at, line }.into_owned());
+            }
+            Some(Released::SetAside(held)) => self.set_aside(held.doubt, &held.text, sink),
+            None => {}
         }
-        self.memory.suspected = None;
-        self.memory.newest = Some(if old { at } else { newest.max(at) });
-        false
+    }
+
+    /// Tells of a record that is not believed; it is of no time of its own.
+    fn set_aside<'a>(&mut self, doubt: Doubt, text: &[u8], sink: &mut impl FnMut(Record<'a>)) {
+        self.tally.count(Unrecognised::SetAside(doubt));
+        if let Some(at) = self.memory.timeline.newest() {
+            let line = Line::SetAside(doubt, Text::new(text));
+            let level = Level::Warning;
+            sink(Record { level, at, line }.into_owned());
+        }
     }
 
     /// Lines that never had the host's frame: dumps, and the list of links that the D-Star gateway writes.
@@ -296,16 +324,6 @@ impl Reader {
             line: gateway::dstar_link(Cursor::new(text))?,
         })
     }
-}
-
-/// Lines that are worth forging: one of them changes what the repeater is taken to be doing.
-const fn changes_state(line: &Line<'_>) -> bool {
-    matches!(
-        line,
-        Line::ModeSet(HostMode::Idle | HostMode::Error | HostMode::Lockout | HostMode::Busy(_))
-            | Line::Host(HostLine::Starting(_) | HostLine::Exited { .. })
-            | Line::Modem(ModemLine::Lost)
-    )
 }
 
 /// What is missing at the end of a line whose text holds a newline.

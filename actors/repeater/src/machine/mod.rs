@@ -16,8 +16,8 @@ mod repeats;
 
 use model::Timestamp;
 use model::repeater::{
-    AccessDenied, HostMode, Link, LinkStatus, Mode, ModeChanged, Packet, Page, PagesSent, Position, RemoteCommand,
-    RepeaterEvent, RepeaterState, Signalling,
+    AccessDenied, Doubt, Fault, HostMode, Link, LinkStatus, Mode, ModeChanged, Packet, Page, PagesSent, Position,
+    RecordsSetAside, RemoteCommand, RepeaterEvent, RepeaterState, Signalling,
 };
 use serde::{Deserialize, Serialize};
 
@@ -25,7 +25,7 @@ use crate::grammar::{self, HostLine, Level, Line, ModemLine, Record, Text};
 use calls::Calls;
 use clock::LogClock;
 use host::Host;
-use repeats::{Faults, Repeats};
+use repeats::{Complaints, Repeats};
 
 /// Most characters of a callsign or destination that are kept.
 const CALLSIGN_CHARS: usize = 32;
@@ -64,12 +64,18 @@ pub struct Machine {
     host: Host,
     links: Vec<LinkStatus>,
     repeats: Repeats,
-    faults: Faults,
+    faults: Complaints<Fault>,
+    /// What was not believed.
+    #[serde(default)]
+    set_aside: Complaints<RecordsSetAside>,
 }
 
 impl Machine {
     /// Takes a record; what it means is added to `out`.
     pub fn step(&mut self, record: &Record<'_>, out: &mut Vec<Emitted>) {
+        if let Line::SetAside(doubt, text) = &record.line {
+            return self.disbelieve(record.at, *doubt, text, out);
+        }
         self.clock.see(record.at);
         self.heard_at = Some(record.at);
         self.expire(out);
@@ -100,7 +106,7 @@ impl Machine {
             Line::Page(_) | Line::PagesSent { .. } | Line::Packet { .. } | Line::Remote { .. } => {
                 out.extend(note(&record.line).map(|event| Emitted::new(at, event)));
             }
-            Line::Known | Line::Chatter | Line::Dump | Line::Unknown => {}
+            Line::SetAside(..) | Line::Known | Line::Chatter | Line::Dump | Line::Unknown => {}
         }
     }
 
@@ -133,6 +139,7 @@ impl Machine {
         if let Some(at) = self.clock.at() {
             self.calls.finish(at, out);
             self.faults.finish(self.clock.tick(), out);
+            self.set_aside.finish(self.clock.tick(), out);
         }
     }
 
@@ -155,7 +162,10 @@ impl Machine {
     /// how often somebody looks at the clock.
     fn expire(&mut self, out: &mut Vec<Emitted>) {
         let now = self.clock.tick();
-        let next = |machine: &Machine| machine.calls.deadlines().chain(machine.faults.deadlines()).min();
+        let next = |machine: &Machine| {
+            let of_complaints = machine.faults.deadlines().chain(machine.set_aside.deadlines());
+            machine.calls.deadlines().chain(of_complaints).min()
+        };
         while let Some(deadline) = next(self).filter(|deadline| *deadline < now) {
             let tick = deadline.saturating_add(1);
             let told = out.len();
@@ -164,6 +174,7 @@ impl Machine {
                 self.imply_mode(closed.at, out);
             }
             self.faults.expire(tick, out);
+            self.set_aside.expire(tick, out);
         }
     }
 
@@ -252,8 +263,22 @@ impl Machine {
             Level::Error => "error",
             Level::Warning | Level::Info | Level::Message | Level::Debug => "warning",
         };
+        let fault = Fault {
+            severity: severity.to_owned(),
+            text: text.shown(TEXT_CHARS),
+            count: 0,
+        };
+        self.faults.say(record.at, self.clock.tick(), fault, out);
+    }
+
+    /// A record that is not believed is counted, and means nothing else. `at` is the time of the newest one that was.
+    fn disbelieve(&mut self, at: Timestamp, doubt: Doubt, text: &Text<'_>, out: &mut Vec<Emitted>) {
+        if self.clock.at().is_some_and(|seen| at > seen) {
+            self.advance(at, out);
+        }
         let text = text.shown(TEXT_CHARS);
-        self.faults.say(record.at, self.clock.tick(), severity, text, out);
+        let record = RecordsSetAside { doubt, text, count: 0 };
+        self.set_aside.say(at, self.clock.tick(), record, out);
     }
 
     fn denied(&mut self, at: Timestamp, denied: &grammar::Denied<'_>, out: &mut Vec<Emitted>) {

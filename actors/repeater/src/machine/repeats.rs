@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use model::Timestamp;
-use model::repeater::{Fault, RepeaterEvent};
+use model::repeater::{Fault, RecordsSetAside, RepeaterEvent};
 use serde::{Deserialize, Serialize};
 
 use super::Emitted;
@@ -38,38 +38,79 @@ impl Repeats {
     }
 }
 
+/// Something that is said again and again, and told at most once a minute.
+pub(super) trait Complaint: Clone {
+    /// Whether both are one complaint, said twice.
+    fn is_same(&self, other: &Self) -> bool;
+    /// How often it was said since it was told.
+    fn count(&mut self) -> &mut u64;
+    /// The event that tells it.
+    fn told(&self) -> RepeaterEvent;
+}
+
+impl Complaint for Fault {
+    fn is_same(&self, other: &Fault) -> bool {
+        self.text == other.text
+    }
+
+    fn count(&mut self) -> &mut u64 {
+        &mut self.count
+    }
+
+    fn told(&self) -> RepeaterEvent {
+        RepeaterEvent::Fault(self.clone())
+    }
+}
+
+impl Complaint for RecordsSetAside {
+    fn is_same(&self, other: &RecordsSetAside) -> bool {
+        self.doubt == other.doubt
+    }
+
+    fn count(&mut self) -> &mut u64 {
+        &mut self.count
+    }
+
+    fn told(&self) -> RepeaterEvent {
+        RepeaterEvent::RecordsSetAside(self.clone())
+    }
+}
+
 /// Complaints, each told at most once a minute, with their number.
-#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
-pub(super) struct Faults {
-    known: Vec<KnownFault>,
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub(super) struct Complaints<C> {
+    known: Vec<Known<C>>,
 }
 
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-struct KnownFault {
-    /// `count` is how often it was said since it was told.
-    fault: Fault,
+struct Known<C> {
+    #[serde(rename = "fault")]
+    complaint: C,
     said_at: Timestamp,
     told: Tick,
 }
 
-impl Faults {
-    /// Takes notice of a complaint.
-    pub(super) fn say(&mut self, at: Timestamp, tick: Tick, severity: &str, text: String, out: &mut Vec<Emitted>) {
-        if let Some(known) = self.known.iter_mut().find(|known| known.fault.text == text) {
-            known.fault.count += 1;
+impl<C> Default for Complaints<C> {
+    fn default() -> Complaints<C> {
+        Complaints { known: Vec::new() }
+    }
+}
+
+impl<C: Complaint> Complaints<C> {
+    /// Takes notice of a complaint that was said once more.
+    pub(super) fn say(&mut self, at: Timestamp, tick: Tick, mut said: C, out: &mut Vec<Emitted>) {
+        if let Some(known) = self.known.iter_mut().find(|known| known.complaint.is_same(&said)) {
+            *said.count() = known.complaint.count().saturating_add(1);
+            known.complaint = said;
             known.said_at = at;
             return;
         }
         if self.known.len() >= MOST {
             self.known.remove(0).tell(tick, out);
         }
-        let fault = Fault {
-            severity: severity.to_owned(),
-            text,
-            count: 1,
-        };
-        let mut known = KnownFault {
-            fault,
+        *said.count() = 1;
+        let mut known = Known {
+            complaint: said,
             said_at: at,
             told: tick,
         };
@@ -88,7 +129,7 @@ impl Faults {
             if tick <= after(known.told, SAME_FAULT) {
                 return true;
             }
-            let repeated = known.fault.count > 0;
+            let repeated = *known.complaint.count() > 0;
             known.tell(tick, out);
             repeated
         });
@@ -100,12 +141,12 @@ impl Faults {
     }
 }
 
-impl KnownFault {
+impl<C: Complaint> Known<C> {
     fn tell(&mut self, tick: Tick, out: &mut Vec<Emitted>) {
-        if self.fault.count > 0 {
-            out.push(Emitted::new(self.said_at, RepeaterEvent::Fault(self.fault.clone())));
+        if *self.complaint.count() > 0 {
+            out.push(Emitted::new(self.said_at, self.complaint.told()));
         }
-        self.fault.count = 0;
+        *self.complaint.count() = 0;
         self.told = tick;
     }
 }

@@ -27,6 +27,9 @@ const TALK_TIME_S: u32 = 180;
 const GRACE: Duration = Duration::from_secs(5);
 /// How much a gateway's clock may differ from the host's.
 const GATEWAY_SKEW: Duration = Duration::from_secs(2);
+/// How much later than the line before it a message may arrive, by the way that it took; nothing overtakes, so that a
+/// newer message ends the wait sooner.
+const LATE: Duration = Duration::from_millis(750);
 /// Level of what JSON tells: that of the calls in the log.
 const JSON_LEVEL: grammar::Level = grammar::Level::Message;
 
@@ -61,8 +64,8 @@ struct Heard {
     received: Timestamp,
 }
 
-/// One host. Serialized, it is the snapshot from which a restarted feed goes on; lines that wait for their twin are
-/// told first ([`Feed::settle`]).
+/// One host. Serialized, it is the snapshot from which a restarted feed goes on. Lines that wait for their twins are not in
+/// it ([`Feed::waiting`]).
 #[derive(Clone, Debug, Default, Serialize, Deserialize)]
 pub struct Feed {
     machine: Machine,
@@ -76,10 +79,12 @@ pub struct Feed {
     alive: Option<Timestamp>,
     /// The newest message is one that kills hosts.
     dying: bool,
+    twins: Twins,
+    /// There is something in here that the last snapshot does not have.
+    #[serde(skip)]
+    unsaved: bool,
     #[serde(skip)]
     live: Vec<LiveQuality>,
-    #[serde(skip)]
-    twins: Twins,
     #[serde(skip)]
     reader: Reader,
     #[serde(skip)]
@@ -107,16 +112,46 @@ impl Feed {
         }
     }
 
+    /// Nothing could be heard from `since` until `now`; without `since`, from the last message on. The silence in between
+    /// means nothing, and no deadline runs out in it.
+    pub fn resume(&mut self, since: Option<Timestamp>, now: Timestamp) {
+        let later = |at: Timestamp| since.map_or(now, |since| at.plus(now.since(since)));
+        if let Some(heard) = &mut self.heard {
+            heard.received = later(heard.received);
+        }
+        self.alive = self.alive.map(later);
+    }
+
     /// Says that it is `now`, by the clock of [`Feed::hear`]. Called once a second or oftener.
     pub fn advance(&mut self, now: Timestamp, out: &mut Vec<Emitted>) {
         let (Some(heard), Some(host_time)) = (self.heard, self.host_time(now)) else {
             return;
         };
-        self.overdue(Some(host_time), out);
+        let arrived = host_time.minus(LATE);
+        if arrived >= heard.at {
+            self.overdue(Some(arrived), out);
+        }
         self.emit(out, |machine, out| machine.advance(host_time, out));
         if self.is_gone(now) {
             self.gone(heard.at, out);
         }
+    }
+
+    /// Whether no line waits to be completed.
+    #[must_use]
+    pub fn is_settled(&self) -> bool {
+        self.waiting().next().is_none()
+    }
+
+    /// The lines that wait to be completed, by numbers that go up. They are in no snapshot: whoever goes on from one has to
+    /// hear their messages again.
+    pub fn waiting(&self) -> impl DoubleEndedIterator<Item = u64> {
+        self.twins.waiting()
+    }
+
+    /// Whether the messages since this was last asked changed anything that a snapshot has to keep.
+    pub fn take_unsaved(&mut self) -> bool {
+        std::mem::take(&mut self.unsaved)
     }
 
     /// Tells what waits to be completed, as it stands.
@@ -228,7 +263,10 @@ impl Feed {
             Said::Line(line) => self.say(at, merge::fuller(line, twin), out),
             Said::Closing(closing) => return self.close(at, closing, twin, out),
             Said::Fm(state) => self.fm(at, state, out),
-            Said::Level(level) => self.level(at, level),
+            Said::Level(level) => {
+                self.tally.json_absurd_values += u64::from(level.absurd);
+                self.level(at, level);
+            }
             Said::Nothing => {}
         }
         Ok(())
@@ -258,6 +296,7 @@ impl Feed {
     }
 
     fn step(&mut self, record: &Record<'_>, out: &mut Vec<Emitted>) {
+        self.unsaved = true;
         self.emit(out, |machine, out| {
             machine.step(record, out);
             if matches!(record.line, Line::Host(HostLine::Stopped)) {
@@ -298,6 +337,7 @@ impl Feed {
         twin: Option<&Line<'_>>,
         out: &mut Vec<Emitted>,
     ) -> Result<(), Refusal> {
+        self.tally.json_absurd_values += u64::from(closing.absurd);
         if let Some(Line::TimedOut(channel)) = twin {
             self.say(at, Line::TimedOut(*channel), out);
             return Ok(());

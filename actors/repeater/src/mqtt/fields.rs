@@ -19,6 +19,11 @@ impl<'a> Fields<'a> {
         self.0.get(key).filter(|value| !value.is_null())
     }
 
+    /// Whether a member is known.
+    pub(super) fn has(self, key: &str) -> bool {
+        self.known(key).is_some()
+    }
+
     /// A text as it stands.
     pub(super) fn str(self, key: &str) -> Result<Option<&'a str>, Refusal> {
         let text = |value: &'a Value| value.as_str().ok_or(Refusal::WrongType);

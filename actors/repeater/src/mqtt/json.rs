@@ -88,6 +88,8 @@ pub struct Closing {
     pub figures: Figures,
     /// Where the call came from, as far as its figures betray it: radio calls have no loss, network calls no RSSI.
     pub source: Option<CallSource>,
+    /// How many of its figures cannot be.
+    pub absurd: u8,
 }
 
 /// What FM is at.
@@ -112,6 +114,8 @@ pub struct Level {
     pub rssi_dbm: Option<i16>,
     /// Bit error rate, in percent.
     pub ber_percent: Option<f64>,
+    /// Whether it cannot be.
+    pub absurd: bool,
 }
 
 /// Reads a payload as JSON.
@@ -265,6 +269,7 @@ fn closing<'a>(mode: Mode, slot: Option<u8>, ending: Option<Ending>, fields: Fie
         ending,
         figures,
         source,
+        absurd: absurd(fields, &figures),
     }))
 }
 
@@ -283,6 +288,18 @@ fn figures(fields: Fields<'_>) -> Result<Figures, Refusal> {
         ber_percent: percent(fields, "ber")?,
         rssi_dbm,
     })
+}
+
+/// How many of the figures were told and are not believed.
+fn absurd(fields: Fields<'_>, figures: &Figures) -> u8 {
+    let believed = [
+        ("duration", figures.duration_ms.is_some()),
+        ("loss", figures.loss_percent.is_some()),
+        ("ber", figures.ber_percent.is_some()),
+        ("rssi", figures.rssi_dbm.is_some()),
+    ];
+    let absurd = believed.map(|(key, believed)| u8::from(fields.has(key) && !believed));
+    absurd.into_iter().sum()
 }
 
 /// A percentage to two places: the host computes in single precision and writes that with sixteen.
@@ -378,6 +395,7 @@ fn level<'a>(key: &str, fields: Fields<'a>) -> Result<Said<'a>, Refusal> {
         slot: fields.slot()?,
         rssi_dbm,
         ber_percent,
+        absurd: value.is_some() && rssi_dbm.is_none() && ber_percent.is_none(),
     }))
 }
 

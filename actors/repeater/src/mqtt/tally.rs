@@ -30,6 +30,8 @@ pub struct FeedTally {
     pub json_bad_time: u64,
     /// Ends without a call.
     pub json_unpaired: u64,
+    /// Lengths, rates and levels that cannot be; the rest of their messages was believed.
+    pub json_absurd_values: u64,
 }
 
 impl FeedTally {

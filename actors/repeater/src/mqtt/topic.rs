@@ -42,10 +42,10 @@ pub enum Voice {
     GatewayLog(Option<Mode>),
 }
 
-/// The two topics of a program, to be subscribed to.
+/// The two topics of a program, to be subscribed to: log and JSON.
 #[must_use]
-pub fn subscriptions(name: &str) -> [String; 2] {
-    [format!("{name}/log"), format!("{name}/json")]
+pub fn subscriptions(name: &str) -> (String, String) {
+    (format!("{name}/log"), format!("{name}/json"))
 }
 
 impl<'a> Topic<'a> {
@@ -61,16 +61,27 @@ impl<'a> Topic<'a> {
         (!name.is_empty()).then_some(Topic { name, stream })
     }
 
+    /// The mode that a gateway of this name links, by the names that gateways have by convention.
+    #[must_use]
+    pub fn linked_mode(self) -> Option<Mode> {
+        self.gateway().and_then(|(_, mode)| mode)
+    }
+
+    fn gateway(self) -> Option<(&'static str, Option<Mode>)> {
+        let program = self.name.rsplit('/').next().unwrap_or(self.name);
+        GATEWAYS
+            .into_iter()
+            .find(|(name, _)| program.eq_ignore_ascii_case(name))
+    }
+
     /// Who speaks here, by the names that hosts and gateways have by convention; `None` where a gateway speaks JSON,
     /// which tells nothing of links.
     #[must_use]
     pub fn voice(self) -> Option<Voice> {
-        let program = self.name.rsplit('/').next().unwrap_or(self.name);
-        let gateway = GATEWAYS.iter().find(|(name, _)| program.eq_ignore_ascii_case(name));
-        match (gateway, self.stream) {
+        match (self.gateway(), self.stream) {
             (None, Stream::Log) => Some(Voice::HostLog),
             (None, Stream::Json) => Some(Voice::HostJson),
-            (Some((_, mode)), Stream::Log) => Some(Voice::GatewayLog(*mode)),
+            (Some((_, mode)), Stream::Log) => Some(Voice::GatewayLog(mode)),
             (Some(_), Stream::Json) => None,
         }
     }
@@ -96,7 +107,7 @@ mod tests {
         ] {
             assert_eq!(Topic::parse(other), None, "{other}");
         }
-        assert_eq!(subscriptions("a/b"), ["a/b/log", "a/b/json"]);
+        assert_eq!(subscriptions("a/b"), ("a/b/log".to_owned(), "a/b/json".to_owned()));
     }
 
     #[test]

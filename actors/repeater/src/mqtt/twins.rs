@@ -13,6 +13,7 @@ use std::time::Duration;
 
 use model::Timestamp;
 use model::repeater::Mode;
+use serde::{Deserialize, Serialize};
 
 use super::json::{Message, Said};
 use crate::grammar::{HostLine, Line, Record};
@@ -23,14 +24,14 @@ const TWIN: Duration = Duration::from_millis(250);
 const MOST: usize = 16;
 
 /// What makes twins: the same kind of fact at the same place.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 struct Fact {
     what: What,
     mode: Option<Mode>,
     slot: Option<u8>,
 }
 
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 enum What {
     Start,
     End,
@@ -42,7 +43,7 @@ enum What {
     HostStops,
 }
 
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 enum Teller {
     Log,
     Json,
@@ -59,11 +60,23 @@ pub(super) enum Twin {
     Alone,
 }
 
-/// Matches log lines and JSON messages of one host.
-#[derive(Clone, Debug, Default)]
+/// A line that waits for its twin.
+#[derive(Clone, Debug)]
+struct Waiting {
+    ticket: u64,
+    fact: Fact,
+    record: Record<'static>,
+}
+
+/// Matches log lines and JSON messages of one host. Lines that wait are not part of a snapshot.
+#[derive(Clone, Debug, Default, Serialize, Deserialize)]
 pub(super) struct Twins {
     json_heard: bool,
-    waiting: Vec<(Fact, Record<'static>)>,
+    #[serde(skip)]
+    waiting: Vec<Waiting>,
+    /// Counts the lines that have had to wait.
+    #[serde(skip)]
+    tickets: u64,
     told: Vec<(Fact, Timestamp, Teller)>,
 }
 
@@ -71,6 +84,11 @@ impl Twins {
     /// Whether JSON was ever heard from the host.
     pub(super) const fn json_heard(&self) -> bool {
         self.json_heard
+    }
+
+    /// The tickets of the lines that wait for their twins, in the order in which they came.
+    pub(super) fn waiting(&self) -> impl DoubleEndedIterator<Item = u64> {
+        self.waiting.iter().map(|line| line.ticket)
     }
 
     /// A log line; gives it back if it is to be told now.
@@ -82,7 +100,12 @@ impl Twins {
             return None;
         }
         if self.json_heard && self.waiting.len() < MOST {
-            self.waiting.push((fact, record.into_owned()));
+            self.tickets = self.tickets.wrapping_add(1);
+            self.waiting.push(Waiting {
+                ticket: self.tickets,
+                fact,
+                record: record.into_owned(),
+            });
             return None;
         }
         self.remember(fact, record.at, Teller::Log);
@@ -95,9 +118,9 @@ impl Twins {
         let Some(fact) = of_json(&message.said) else {
             return Twin::Alone;
         };
-        let twin = |(other, record): &(Fact, Record<'_>)| *other == fact && near(record.at, message.at);
+        let twin = |line: &Waiting| line.fact == fact && near(line.record.at, message.at);
         if let Some(index) = self.waiting.iter().position(twin) {
-            return Twin::Line(self.waiting.remove(index).1);
+            return Twin::Line(self.waiting.remove(index).record);
         }
         if self.forget(fact, message.at, Teller::Log) {
             return Twin::Told;
@@ -108,11 +131,11 @@ impl Twins {
 
     /// The lines whose twin did not come by `now`, by the host's clock; all of them without one.
     pub(super) fn overdue(&mut self, now: Option<Timestamp>) -> Vec<Record<'static>> {
-        let due = |(_, record): &mut (Fact, Record<'_>)| now.is_none_or(|now| !near(record.at, now));
+        let due = |line: &mut Waiting| now.is_none_or(|now| !near(line.record.at, now));
         let due: Vec<_> = self.waiting.extract_if(.., due).collect();
-        let tell = |(fact, record): (Fact, Record<'static>)| {
-            self.remember(fact, record.at, Teller::Log);
-            record
+        let tell = |line: Waiting| {
+            self.remember(line.fact, line.record.at, Teller::Log);
+            line.record
         };
         due.into_iter().map(tell).collect()
     }
@@ -178,6 +201,7 @@ fn of_line(line: &Line<'_>) -> Option<Fact> {
         | Line::Modem(_)
         | Line::Fault(_)
         | Line::Remote { .. }
+        | Line::SetAside(..)
         | Line::Known
         | Line::Chatter
         | Line::Dump

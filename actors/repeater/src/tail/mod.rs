@@ -6,9 +6,11 @@
 //! **Invariant:** a file is left only when everything in it was read and it cannot grow any more.
 
 mod cut;
+mod mark;
 mod names;
 mod plan;
 
 pub use cut::{Cut, cut};
+pub use mark::Mark;
 pub use names::Names;
 pub use plan::{FileId, Found, Place, Plan, Position, plan};

@@ -2,6 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
+use super::mark::Mark;
 use super::names::Names;
 
 /// A file, whatever its name.
@@ -24,6 +25,23 @@ pub struct Place {
     pub offset: u64,
     /// The place is inside a line that was given up as too long.
     pub inside_line: bool,
+    /// What stands right before it.
+    #[serde(default)]
+    pub mark: Mark,
+}
+
+impl Place {
+    /// The start of a file.
+    #[must_use]
+    pub fn start(name: &str, file: FileId) -> Place {
+        Place {
+            name: name.to_owned(),
+            file,
+            offset: 0,
+            inside_line: false,
+            mark: Mark::default(),
+        }
+    }
 }
 
 /// How far the log was read; `None` before the first file.
@@ -43,7 +61,7 @@ pub struct Found {
 /// What to read next.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Plan {
-    /// Read from here, in the file that now has this name.
+    /// Read from here, in the file that now has this name; there may be nothing yet.
     Read {
         /// The file's present name.
         name: String,
@@ -52,11 +70,8 @@ pub enum Plan {
         /// The file will not grow any more: its last line is complete even without a newline.
         is_over: bool,
     },
-    /// Nothing to read. `inside_file`: there is a file that may grow.
-    Wait {
-        /// There is a file that may grow.
-        inside_file: bool,
-    },
+    /// There is no file.
+    Wait,
 }
 
 /// Decides. `history`: a reader that never read anything begins with the oldest file, not with the newest.
@@ -66,22 +81,20 @@ pub fn plan(names: &Names, position: &Position, found: &[Found], history: bool) 
     logs.sort_by(|a, b| a.name.cmp(&b.name));
     let Some(place) = position else {
         let first = if history { logs.first() } else { logs.last() };
-        return first.map_or(Plan::Wait { inside_file: false }, |file| {
-            read_all(file, is_over(file, &logs))
-        });
+        return first.map_or(Plan::Wait, |file| read_all(file, &logs));
     };
-    match present(names, place, found) {
+    let present = present(names, place, found);
+    let next = next(place, &logs);
+    match (present, next) {
         // Shorter than what was read of it: emptied, and written anew from its start.
-        Some(file) if file.len < place.offset => read_all(file, is_over(file, &logs)),
-        Some(file) if file.len > place.offset => Plan::Read {
+        (Some(file), _) if file.len < place.offset => read_all(file, &logs),
+        (Some(file), next) if file.len > place.offset || next.is_none() => Plan::Read {
             name: file.name.clone(),
             place: place.clone(),
             is_over: is_over(file, &logs),
         },
-        present => {
-            let inside_file = present.is_some();
-            next(place, &logs).map_or(Plan::Wait { inside_file }, |next| read_all(next, is_over(next, &logs)))
-        }
+        (_, Some(next)) => read_all(next, &logs),
+        (_, None) => Plan::Wait,
     }
 }
 
@@ -103,16 +116,11 @@ fn is_over(file: &Found, logs: &[&Found]) -> bool {
     logs.last().is_some_and(|newest| newest.file != file.file)
 }
 
-fn read_all(file: &Found, is_over: bool) -> Plan {
+fn read_all(file: &Found, logs: &[&Found]) -> Plan {
     Plan::Read {
         name: file.name.clone(),
-        place: Place {
-            name: file.name.clone(),
-            file: file.file,
-            offset: 0,
-            inside_line: false,
-        },
-        is_over,
+        place: Place::start(&file.name, file.file),
+        is_over: is_over(file, logs),
     }
 }
 
@@ -133,10 +141,8 @@ mod tests {
 
     fn at(name: &str, inode: u64, offset: u64) -> Position {
         Some(Place {
-            name: name.to_owned(),
-            file: FileId { device: 1, inode },
             offset,
-            inside_line: false,
+            ..Place::start(name, FileId { device: 1, inode })
         })
     }
 
@@ -161,7 +167,7 @@ mod tests {
             plan(&Names::new("MMDVM", true), &None, &found, false),
             read(TUESDAY, 2, 0, false)
         );
-        assert_eq!(decide(&None, &[]), Plan::Wait { inside_file: false });
+        assert_eq!(decide(&None, &[]), Plan::Wait);
     }
 
     #[test]
@@ -173,11 +179,9 @@ mod tests {
 
     #[test]
     fn file_that_may_grow_is_waited_for() {
-        assert_eq!(
-            decide(&at(MONDAY, 1, 9), &[file(MONDAY, 1, 9)]),
-            Plan::Wait { inside_file: true }
-        );
-        assert_eq!(decide(&at(MONDAY, 1, 9), &[]), Plan::Wait { inside_file: false });
+        let found = [file(MONDAY, 1, 9)];
+        assert_eq!(decide(&at(MONDAY, 1, 9), &found), read(MONDAY, 1, 9, false));
+        assert_eq!(decide(&at(MONDAY, 1, 9), &[]), Plan::Wait);
     }
 
     #[test]
@@ -186,6 +190,13 @@ mod tests {
             decide(&at(MONDAY, 1, 9), &[file(MONDAY, 1, 3)]),
             read(MONDAY, 1, 0, false)
         );
+    }
+
+    #[test]
+    fn older_file_that_was_never_read_stays_unread() {
+        let found = [file(MONDAY, 1, 9), file(TUESDAY, 2, 5)];
+        assert_eq!(decide(&at(TUESDAY, 2, 5), &found), read(TUESDAY, 2, 5, false));
+        assert_eq!(decide(&at(TUESDAY, 2, 5), &[file(MONDAY, 1, 9)]), Plan::Wait);
     }
 
     #[test]

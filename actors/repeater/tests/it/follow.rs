@@ -15,31 +15,31 @@ use tempfile::TempDir;
 use tokio::time::timeout;
 
 /// Longest wait for anything.
-const LIMIT: Duration = Duration::from_secs(20);
-const TODAY: &str = "MMDVM-2026-11-21.log";
+pub(crate) const LIMIT: Duration = Duration::from_secs(20);
+pub(crate) const TODAY: &str = "MMDVM-2026-11-21.log";
 
 /// A directory for the log and the journal; stations come and go in it.
-struct Place(TempDir);
+pub(crate) struct Place(TempDir);
 
 impl Place {
-    fn new() -> Place {
+    pub(crate) fn new() -> Place {
         let place = Place(TempDir::new().unwrap());
         fs::create_dir(place.logs()).unwrap();
         place
     }
 
-    fn logs(&self) -> PathBuf {
+    pub(crate) fn logs(&self) -> PathBuf {
         self.0.path().join("log")
     }
 
-    fn config(&self) -> RepeaterConfig {
+    pub(crate) fn config(&self) -> RepeaterConfig {
         RepeaterConfig {
             log_directory: self.logs(),
             ..RepeaterConfig::default()
         }
     }
 
-    fn log(&self, name: &str) -> File {
+    pub(crate) fn log(&self, name: &str) -> File {
         OpenOptions::new()
             .create(true)
             .append(true)
@@ -47,27 +47,31 @@ impl Place {
             .unwrap()
     }
 
-    fn launch(&self) -> Station {
+    pub(crate) fn launch(&self) -> Station {
+        self.launch_with(&self.config())
+    }
+
+    pub(crate) fn launch_with(&self, repeater: &RepeaterConfig) -> Station {
         let config = JournalConfig {
             path: self.0.path().join("journal.db"),
             synchronous: Synchronous::Normal,
             ..JournalConfig::default()
         };
         let (journal, writer) = Journal::open(&config, stationd_repeater::projections()).unwrap();
-        let group = stationd_repeater::children(&self.config(), &journal);
+        let group = stationd_repeater::children(repeater, &journal);
         let supervision = kernel::launch(SupervisorSpec::new("root").child(writer).child(group)).unwrap();
         Station { journal, supervision }
     }
 }
 
-struct Station {
-    journal: Journal,
-    supervision: Supervision,
+pub(crate) struct Station {
+    pub(crate) journal: Journal,
+    pub(crate) supervision: Supervision,
 }
 
 impl Station {
     /// The first `count` events of a type.
-    async fn events(&self, event_type: &str, count: usize) -> Vec<Qso> {
+    pub(crate) async fn events(&self, event_type: &str, count: usize) -> Vec<Qso> {
         let filter = EventFilter {
             sources: Vec::new(),
             types: vec![event_type.to_owned()],
@@ -84,12 +88,12 @@ impl Station {
         found
     }
 
-    async fn callers(&self, count: usize) -> Vec<String> {
+    pub(crate) async fn callers(&self, count: usize) -> Vec<String> {
         let calls = self.events("qso_ended", count).await;
         calls.into_iter().map(|qso| qso.callsign.unwrap()).collect()
     }
 
-    fn events_now(&self, event_type: &str) -> usize {
+    pub(crate) fn events_now(&self, event_type: &str) -> usize {
         let mut query = EventQuery {
             limit: 10_000,
             ..EventQuery::default()
@@ -99,7 +103,7 @@ impl Station {
     }
 
     /// Waits until the log tail says that it is where it should be.
-    async fn progress(&self, wanted: impl Fn(&serde_json::Value) -> bool) {
+    pub(crate) async fn progress(&self, wanted: impl Fn(&serde_json::Value) -> bool) {
         let mut changes = self.journal.signals().subscribe();
         let there = |signals: Vec<Signal>| {
             let mut progress = signals
@@ -113,22 +117,22 @@ impl Station {
         }
     }
 
-    async fn restart(&self, path: &str) {
+    pub(crate) async fn restart(&self, path: &str) {
         let path: ChildPath = path.parse().unwrap();
         timeout(LIMIT, self.supervision.restart(&path)).await.unwrap().unwrap();
     }
 
-    async fn shutdown(self) {
+    pub(crate) async fn shutdown(self) {
         self.supervision.shutdown(LIMIT).await;
     }
 }
 
-fn header(callsign: &str, second: u32) -> String {
+pub(crate) fn header(callsign: &str, second: u32) -> String {
     let at = clock(second);
     format!("M: 2026-11-21 {at}.000 DMR Slot 2, received network voice header from {callsign} to TG 9\n")
 }
 
-fn end(callsign: &str, second: u32) -> String {
+pub(crate) fn end(callsign: &str, second: u32) -> String {
     let at = clock(second);
     format!(
         "M: 2026-11-21 {at}.500 DMR Slot 2, received network end of voice transmission from {callsign} to TG 9, 1.2 seconds, \
@@ -140,7 +144,7 @@ fn clock(second: u32) -> String {
     format!("{:02}:{:02}:{:02}", 6 + second / 3600, second / 60 % 60, second % 60)
 }
 
-fn call(callsign: &str, second: u32) -> String {
+pub(crate) fn call(callsign: &str, second: u32) -> String {
     header(callsign, second) + &end(callsign, second + 1)
 }
 

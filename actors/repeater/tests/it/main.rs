@@ -12,6 +12,7 @@
 mod follow;
 mod forms;
 mod mqtt_capture;
+mod mqtt_keeping;
 mod mqtt_properties;
 mod mqtt_rules;
 mod mqtt_support;
@@ -20,4 +21,6 @@ mod purity;
 mod rules;
 mod sample;
 mod support;
+mod suspects;
+mod tail;
 mod time;

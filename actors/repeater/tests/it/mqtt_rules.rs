@@ -78,7 +78,7 @@ fn log_line_whose_json_does_not_come_speaks_for_itself() {
     host.json(0.0, "MMDVM", json!({"mode": "idle"}))
         .log(1.0, "DMR Slot 2, received RF voice header from M0ABC to TG 9");
     assert!(host.feed.state().active_calls.is_empty());
-    host.wait(1.3);
+    host.wait(2.1);
     assert_eq!(host.feed.state().active_calls.len(), 1);
     host.json(1.2, "DMR", dmr_start("rf", "M0ABC"));
     assert_eq!(host.calls().len(), 1, "a late twin is no second call");

@@ -340,7 +340,9 @@ impl WatcherEvent {
             | RepeaterEvent::PagesSent(_)
             | RepeaterEvent::Packet(_)
             | RepeaterEvent::RemoteCommand(_)
-            | RepeaterEvent::CallsHidden(_) => return None,
+            | RepeaterEvent::CallsHidden(_)
+            | RepeaterEvent::LineSetAside(_)
+            | RepeaterEvent::RecordsSetAside(_) => return None,
         };
         Some(WatcherEvent {
             event_id: uuid8(0, event.seq.0),

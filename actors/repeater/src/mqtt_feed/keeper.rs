@@ -1,0 +1,375 @@
+//! Messages into facts, facts into the journal: the feed of one host, and the one way in which it is kept.
+//!
+//! ```text
+//! messages ─ known already? ─ feed ─ nothing waits for its twin ─ append facts + snapshot ─ COMMIT ─ acknowledge
+//!               └ acknowledged with the rest              └ not yet: wait for more, or for time to go by
+//! ```
+//!
+//! **Invariant:** the checkpoint holds the feed exactly as it was after the messages that are acknowledged by then, and
+//! the marks of the newest of them: what the broker sends again, because an acknowledgement was lost with one of us, is
+//! known by its mark. A message carries its time to the millisecond, so that no other is like it.
+
+use std::collections::VecDeque;
+use std::hash::{BuildHasher, RandomState};
+use std::time::{Duration, Instant};
+
+use journal::{Journal, JournalError, SignalBoard};
+use model::repeater::RepeaterState;
+use model::{NewEvent, Source, Timestamp};
+use serde::{Deserialize, Serialize};
+use serde_json::value::RawValue;
+use tokio::sync::mpsc::Receiver;
+use tokio::time::timeout;
+
+use super::Heard;
+use super::connection::{Message, Outgoing, Receipt};
+use super::counts::Counts;
+use super::voices::Voices;
+use crate::ledger::Ledger;
+use crate::machine::Emitted;
+use crate::mqtt::{Feed, LiveQuality};
+use crate::recorder::STATE;
+use crate::show::show;
+use crate::state_machine::Refused;
+
+/// The name of the signal that holds the levels of the running calls.
+const LIVE: &str = "live";
+/// The name of the signal that holds the counts.
+const MESSAGES: &str = "messages";
+/// How often the feed is told that time goes by.
+const TICK: Duration = Duration::from_secs(1);
+/// The same while a line waits for its twin, which is for a second at most.
+const SOON: Duration = Duration::from_millis(100);
+/// Most messages that are stored at once.
+const MOST_UNSTORED: usize = 64;
+/// How many of the newest messages are known again. Lost with us can be the acknowledgements of what was stored last, and
+/// of what was stored before and is still on its way: some batches.
+const KNOWN: usize = 4 * MOST_UNSTORED;
+
+/// The checkpoint as it is written.
+#[derive(Serialize)]
+struct Save<'a> {
+    client_id: &'a str,
+    known: VecDeque<u64>,
+    feed: &'a Feed,
+}
+
+/// The checkpoint as it is read: the feed of another release may not fit this one.
+#[derive(Deserialize)]
+struct Saved {
+    client_id: String,
+    known: VecDeque<u64>,
+    feed: Box<RawValue>,
+}
+
+/// Follows one host and keeps what it tells.
+pub(super) struct Keeper {
+    ledger: Ledger,
+    signals: SignalBoard,
+    /// Whose events these are.
+    source: Source,
+    /// Who shows the counts.
+    teller: Source,
+    voices: Voices,
+    client_id: String,
+    feed: Feed,
+    known: VecDeque<u64>,
+    clock: Clock,
+    /// What is not stored yet.
+    out: Vec<Emitted>,
+    /// What is not acknowledged yet, in the order in which it came.
+    receipts: Vec<Receipt>,
+    /// The messages whose lines wait for their twins: neither in the snapshot nor acknowledged, and those behind them are not
+    /// acknowledged either, so that the broker keeps them for a successor.
+    waiting: Vec<Waiting>,
+    /// Messages come; otherwise silence says nothing of the host.
+    listening: bool,
+    /// When they last ceased to come.
+    deaf_since: Option<Timestamp>,
+    counts: Counts,
+    shown: Shown,
+}
+
+/// A message whose line waits for its twin.
+struct Waiting {
+    /// The feed's number for it.
+    ticket: u64,
+    /// A successor must not know it.
+    mark: u64,
+    /// How many receipts are in front of its own.
+    before: usize,
+}
+
+/// What the signal board has.
+#[derive(Default)]
+struct Shown {
+    state: Option<RepeaterState>,
+    live: Vec<LiveQuality>,
+    counts: Option<(Counts, Instant)>,
+}
+
+/// Time that goes forward whatever happens to the clock on the wall.
+struct Clock {
+    started: Instant,
+    at: Timestamp,
+}
+
+impl Clock {
+    fn now(&self) -> Timestamp {
+        self.at.plus(self.started.elapsed())
+    }
+}
+
+impl Keeper {
+    /// Goes on from the checkpoint of `producer`. *Blocking.*
+    pub(super) fn resume(
+        journal: &Journal,
+        producer: &Source,
+        source: Source,
+        voices: Voices,
+    ) -> Result<Keeper, JournalError> {
+        let (ledger, checkpoint) = Ledger::open(journal, producer.as_str())?;
+        let saved = checkpoint.as_deref().and_then(restore);
+        let (client_id, known, feed) = saved.unwrap_or_else(|| (new_client_id(), VecDeque::new(), Feed::default()));
+        let mut keeper = Keeper {
+            ledger,
+            signals: journal.signals().clone(),
+            source,
+            teller: producer.clone(),
+            voices,
+            client_id,
+            feed,
+            known,
+            clock: Clock {
+                started: Instant::now(),
+                at: Timestamp::now(),
+            },
+            out: Vec::new(),
+            receipts: Vec::new(),
+            waiting: Vec::new(),
+            listening: false,
+            deaf_since: None,
+            counts: Counts::default(),
+            shown: Shown::default(),
+        };
+        keeper.show();
+        Ok(keeper)
+    }
+
+    /// The name under which the broker keeps the session: made up once, and kept.
+    pub(super) fn client_id(&self) -> &str {
+        &self.client_id
+    }
+
+    /// Stores the feed as it is, and what it told. Before the first connection, so that the session's name is not
+    /// forgotten, and an incarnation that was given up stores nothing more.
+    pub(super) async fn store(&mut self) -> Result<(), Refused> {
+        let events = self.out.iter().filter_map(|fact| self.event(fact)).collect();
+        let waits = |mark: &u64| self.waiting.iter().any(|waiting| waiting.mark == *mark);
+        let known = self.known.iter().copied().filter(|mark| !waits(mark)).collect();
+        let save = Save {
+            client_id: &self.client_id,
+            known,
+            feed: &self.feed,
+        };
+        let data = serde_json::to_string(&save).map_err(|error| {
+            tracing::error!(%error, "checkpoint not written");
+            Refused::Fenced
+        })?;
+        self.ledger.store(events, data).await?;
+        self.out.clear();
+        Ok(())
+    }
+
+    /// Takes what one connection brings, until it ends.
+    pub(super) async fn follow(&mut self, mut heard: Receiver<Heard>, broker: &Outgoing) -> Result<(), Refused> {
+        // Receipts of a connection that has ended are worth nothing.
+        self.receipts.clear();
+        for waiting in &mut self.waiting {
+            waiting.before = 0;
+        }
+        loop {
+            let pause = if self.feed.is_settled() { TICK } else { SOON };
+            match timeout(pause, heard.recv()).await {
+                Ok(Some(heard)) => self.take(heard),
+                Ok(None) => break,
+                Err(_) => {}
+            }
+            let mut taken = 0;
+            while taken < MOST_UNSTORED
+                && let Ok(heard) = heard.try_recv()
+            {
+                self.take(heard);
+                taken += 1;
+            }
+            if self.listening {
+                self.feed.advance(self.clock.now(), &mut self.out);
+            }
+            self.keep(broker).await?;
+        }
+        if std::mem::take(&mut self.listening) {
+            self.deaf_since = Some(self.clock.now());
+        }
+        self.keep(broker).await
+    }
+
+    fn take(&mut self, heard: Heard) {
+        match heard {
+            Heard::Listening => {
+                self.listening = true;
+                self.feed.resume(self.deaf_since, self.clock.now());
+            }
+            Heard::Message(message) => self.message(message),
+        }
+    }
+
+    fn message(&mut self, message: Message) {
+        let Message {
+            topic,
+            payload,
+            retained,
+            receipt,
+        } = message;
+        self.receipts.push(receipt);
+        self.counts.messages += 1;
+        if retained {
+            self.counts.retained += 1;
+        } else if let Some(voice) = self.voices.of(&topic) {
+            let mark = mark(&topic, &payload);
+            if self.is_known(mark) {
+                self.counts.repeated += 1;
+                // Sent again by another connection: it goes on waiting, with its new receipt.
+                let before = self.receipts.len().saturating_sub(1);
+                if let Some(waiting) = self.waiting.iter_mut().find(|waiting| waiting.mark == mark) {
+                    waiting.before = before;
+                }
+            } else {
+                let last = self.feed.waiting().next_back();
+                self.feed.hear(self.clock.now(), voice, &payload, &mut self.out);
+                if let Some(ticket) = self.feed.waiting().next_back().filter(|ticket| last < Some(*ticket)) {
+                    let before = self.receipts.len().saturating_sub(1);
+                    self.waiting.push(Waiting { ticket, mark, before });
+                }
+            }
+        } else {
+            self.counts.unknown_topic += 1;
+        }
+    }
+
+    /// Whether this message came before; it is known from now on.
+    fn is_known(&mut self, mark: u64) -> bool {
+        if self.known.contains(&mark) {
+            return true;
+        }
+        if self.known.len() >= KNOWN {
+            self.known.pop_front();
+        }
+        self.known.push_back(mark);
+        false
+    }
+
+    /// Stores what there is to store, then acknowledges. A broker sends only so much before it waits for that.
+    async fn keep(&mut self, broker: &Outgoing) -> Result<(), Refused> {
+        let feed = &self.feed;
+        self.waiting
+            .retain(|waiting| feed.waiting().any(|ticket| ticket == waiting.ticket));
+        if self.feed.take_unsaved() || !self.out.is_empty() {
+            self.store().await?;
+        }
+        let kept = self.waiting.iter().map(|waiting| waiting.before).min();
+        let kept = kept.unwrap_or(self.receipts.len());
+        for receipt in self.receipts.drain(..kept) {
+            broker.acknowledge(&receipt);
+        }
+        for waiting in &mut self.waiting {
+            waiting.before = waiting.before.saturating_sub(kept);
+        }
+        self.show();
+        Ok(())
+    }
+
+    fn event(&self, fact: &Emitted) -> Option<NewEvent> {
+        let event = NewEvent::new(fact.at, &self.source, &fact.event);
+        event.map_err(|error| tracing::error!(%error, "event not written")).ok()
+    }
+
+    /// Puts on the signal board what changed.
+    fn show(&mut self) {
+        let state = self.feed.state();
+        if self.shown.state.as_ref() != Some(&state) {
+            show(&self.signals, &self.source, STATE, &state);
+            self.shown.state = Some(state);
+        }
+        if self.shown.live != self.feed.live() {
+            show(&self.signals, &self.source, LIVE, &self.feed.live());
+            self.shown.live = self.feed.live().to_vec();
+        }
+        let counts = Counts {
+            feed: self.feed.tally(),
+            ..self.counts
+        };
+        let due = self
+            .shown
+            .counts
+            .is_none_or(|(shown, at)| shown != counts && at.elapsed() >= TICK);
+        if due {
+            show(&self.signals, &self.teller, MESSAGES, &counts);
+            self.shown.counts = Some((counts, Instant::now()));
+        }
+    }
+}
+
+/// The session's name is kept at any price; without the feed at worst the calls that were open are told wrongly.
+fn restore(data: &str) -> Option<(String, VecDeque<u64>, Feed)> {
+    let saved: Saved = serde_json::from_str(data)
+        .map_err(|error| tracing::error!(%error, "checkpoint not understood, begun anew"))
+        .ok()?;
+    let feed = serde_json::from_str(saved.feed.get()).unwrap_or_else(|error| {
+        tracing::warn!(%error, "state of another release, begun anew");
+        Feed::default()
+    });
+    Some((saved.client_id, saved.known, feed))
+}
+
+/// As long as every broker takes it: 23 letters and digits.
+fn new_client_id() -> String {
+    // The only randomness in the standard library.
+    let random = RandomState::new().hash_one(Timestamp::now().unix_ms());
+    format!("stationd{:015x}", random >> 4)
+}
+
+/// FNV-1a, which stays the same from release to release.
+fn mark(topic: &str, payload: &[u8]) -> u64 {
+    const BASIS: u64 = 0xCBF2_9CE4_8422_2325;
+    const PRIME: u64 = 0x0100_0000_01B3;
+    let bytes = topic.as_bytes().iter().chain(&[0]).chain(payload);
+    bytes.fold(BASIS, |hash, byte| (hash ^ u64::from(*byte)).wrapping_mul(PRIME))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn client_id_is_one_that_every_broker_takes() {
+        let (one, other) = (new_client_id(), new_client_id());
+        assert_ne!(one, other);
+        assert!(
+            one.len() == 23 && one.chars().all(|c| c.is_ascii_alphanumeric()),
+            "{one}"
+        );
+    }
+
+    #[test]
+    fn checkpoint_of_another_release_keeps_the_session() {
+        let saved = restore(r#"{"client_id":"stationd1","known":[18446744073709551615],"feed":{"machine":7}}"#);
+        let (client_id, known, _) = saved.unwrap();
+        assert_eq!((client_id.as_str(), known), ("stationd1", VecDeque::from([u64::MAX])));
+    }
+
+    #[test]
+    fn mark_tells_topic_and_payload_apart() {
+        assert_eq!(mark("", b""), 0xAF63_BD4C_8601_B7DF);
+        assert_ne!(mark("a", b"bc"), mark("ab", b"c"));
+    }
+}
