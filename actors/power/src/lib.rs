@@ -13,3 +13,4 @@ mod wire;
 pub use error::{FrameError, RequestError};
 pub use protocol::{Command, CommandKind, Family, Field, Library, Protocol, ProtocolProblem, Request};
 pub use reading::{Gap, Quality, Reading, Value};
+pub use wire::{Scan, quiet};

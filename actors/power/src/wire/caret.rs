@@ -60,6 +60,14 @@ pub(super) fn answer<'a>(protocol: &Protocol, frame: &'a [u8]) -> Result<Answer<
     }
 }
 
+/// How many bytes more than its header says an answer may have: PI17, which asks without CRC, counts carelessly.
+pub(super) fn slack(protocol: &Protocol) -> usize {
+    match protocol.request_crc {
+        RequestCrc::None => HEADER_SLACK,
+        RequestCrc::Counted | RequestCrc::Sent => 0,
+    }
+}
+
 /// The fields behind the three digits of the length.
 fn data<'a>(protocol: &Protocol, counted: &'a [u8]) -> Result<Answer<'a>, FrameError> {
     let (digits, payload) = counted.split_at_checked(3).unwrap_or_default();
@@ -68,12 +76,12 @@ fn data<'a>(protocol: &Protocol, counted: &'a [u8]) -> Result<Answer<'a>, FrameE
         .and_then(|digits| digits.parse::<usize>().ok());
     let announced = announced.ok_or(FrameError::Unfitting)?;
     let found = payload.len().saturating_add(TRAILER);
-    // PI17 asks without CRC, counts carelessly, and writes spaces between the fields of one answer.
-    let (slack, separators): (usize, &[u8]) = match protocol.request_crc {
-        RequestCrc::None => (HEADER_SLACK, b", "),
-        RequestCrc::Counted | RequestCrc::Sent => (0, b","),
+    // PI17 writes spaces between the fields of one answer.
+    let separators: &[u8] = match protocol.request_crc {
+        RequestCrc::None => b", ",
+        RequestCrc::Counted | RequestCrc::Sent => b",",
     };
-    if !(announced..=announced.saturating_add(slack)).contains(&found) {
+    if !(announced..=announced.saturating_add(slack(protocol))).contains(&found) {
         return Err(FrameError::Length {
             expected: announced,
             found,

@@ -29,6 +29,11 @@ pub(super) fn sum8(bytes: &[u8]) -> u8 {
     bytes.iter().fold(0, |sum, byte| sum.wrapping_add(*byte))
 }
 
+/// Whether the last byte is the sum of those before it.
+pub(super) fn is_summed(bytes: &[u8]) -> bool {
+    bytes.split_last().is_some_and(|(sum, covered)| sum8(covered) == *sum)
+}
+
 /// Sum of all bytes, sixteen bits.
 pub(super) fn sum16(bytes: &[u8]) -> u16 {
     bytes.iter().fold(0, |sum, byte| sum.wrapping_add(u16::from(*byte)))

@@ -7,11 +7,11 @@ use super::{Answer, after, check, opcode, split_end};
 use crate::error::FrameError;
 use crate::protocol::{Command, Layout, Protocol};
 
-const START: u8 = 0xA5;
+pub(super) const START: u8 = 0xA5;
 /// Address of the battery in its answers.
 const BATTERY: u8 = 0x01;
 /// Bytes of a frame.
-const FRAME: usize = 13;
+pub(super) const FRAME: usize = 13;
 /// Bytes of data in a frame, as the frame says it.
 const DATA: u8 = 8;
 /// Behind the request, as the programs before send it; the battery ignores it.

@@ -7,12 +7,12 @@ use super::{Answer, after, check, length, opcode, split_end};
 use crate::error::FrameError;
 use crate::protocol::Command;
 
-const START: u8 = 0xDD;
+pub(super) const START: u8 = 0xDD;
 const END: u8 = 0x77;
 /// "Read", where a write says 0x5A.
 const READ: u8 = 0xA5;
 /// Bytes of an answer besides its data.
-const FRAME: usize = 7;
+pub(super) const FRAME: usize = 7;
 
 /// The check value: two's complement of the sum of opcode (or status), length and data.
 fn complement(bytes: &[u8]) -> [u8; 2] {

@@ -8,13 +8,13 @@ use crate::error::FrameError;
 use crate::protocol::Command;
 
 /// What a request and an acknowledgement begin with.
-const REQUEST_START: [u8; 4] = [0xAA, 0x55, 0x90, 0xEB];
+pub(super) const REQUEST_START: [u8; 4] = [0xAA, 0x55, 0x90, 0xEB];
 /// What a record begins with.
-const RECORD_START: [u8; 4] = [0x55, 0xAA, 0xEB, 0x90];
+pub(super) const RECORD_START: [u8; 4] = [0x55, 0xAA, 0xEB, 0x90];
 /// Bytes of a request and of an acknowledgement.
-const REQUEST_LEN: usize = 20;
+pub(super) const REQUEST_LEN: usize = 20;
 /// Bytes of a record that its sum covers, the sum included.
-const RECORD_LEN: usize = 300;
+pub(super) const RECORD_LEN: usize = 300;
 /// Bytes of the records of some units, the last 20 without meaning.
 const LONG_RECORD_LEN: usize = 320;
 /// Opcode of an acknowledgement.
@@ -85,7 +85,7 @@ fn record(frame: &[u8]) -> Result<&[u8], FrameError> {
 }
 
 /// Bytes of the Modbus echo behind a PB record: address, function, register, count, CRC.
-const MODBUS_ECHO: usize = 8;
+pub(super) const MODBUS_ECHO: usize = 8;
 
 pub(super) fn answer_pb<'a>(command: &Command, frame: &'a [u8]) -> Result<Answer<'a>, FrameError> {
     length(frame, RECORD_LEN.saturating_add(MODBUS_ECHO))?;
@@ -106,9 +106,9 @@ pub(super) fn answer_pb<'a>(command: &Command, frame: &'a [u8]) -> Result<Answer
 }
 
 /// What an "NW" frame begins with.
-const NW_START: [u8; 2] = [0x4E, 0x57];
+pub(super) const NW_START: [u8; 2] = [0x4E, 0x57];
 /// Start and length, which the length does not count in full: it is the total less two.
-const NW_UNCOUNTED: usize = 2;
+pub(super) const NW_UNCOUNTED: usize = 2;
 /// Bytes before the values: start, length, terminal, command, source, kind.
 const NW_HEADER: usize = 11;
 /// Bytes behind the values: record number, 0x68, check value.
@@ -154,7 +154,7 @@ pub(super) fn answer_nw(frame: &[u8]) -> Result<Answer<'_>, FrameError> {
 /// Head of a balancer's request: header and address.
 const BALANCER_REQUEST: [u8; 3] = [0x55, 0xAA, 0x01];
 /// What a balancer's answer begins with.
-const BALANCER_START: [u8; 2] = [0xEB, 0x90];
+pub(super) const BALANCER_START: [u8; 2] = [0xEB, 0x90];
 
 pub(super) fn request_balancer(command: &Command) -> Vec<u8> {
     let mut bytes = BALANCER_REQUEST.to_vec();

@@ -8,10 +8,13 @@ mod checksum;
 mod daly;
 mod dd77;
 mod jk;
+mod scan;
 mod vedirect;
 mod voltronic;
 
 use std::borrow::Cow;
+
+pub use scan::{Scan, quiet};
 
 use crate::error::{FrameError, RequestError};
 use crate::protocol::{Command, CommandKind, Family, Protocol, Request};
@@ -112,6 +115,10 @@ fn split_end<const N: usize>(frame: &[u8]) -> Result<(&[u8], [u8; N]), FrameErro
             expected: N,
             found: frame.len(),
         })
+}
+
+fn find(haystack: &[u8], needle: &[u8]) -> Option<usize> {
+    haystack.windows(needle.len()).position(|window| window == needle)
 }
 
 /// An exact length.

@@ -3,20 +3,20 @@
 use std::borrow::Cow;
 
 use super::checksum::sum8;
-use super::{Answer, check, opcode};
+use super::{Answer, check, find, opcode};
 use crate::error::FrameError;
 use crate::protocol::{Command, CommandKind};
 
 /// Begins a hexadecimal frame.
-const HEX_START: u8 = b':';
+pub(super) const HEX_START: u8 = b':';
 /// Ends it.
-const HEX_END: u8 = b'\n';
+pub(super) const HEX_END: u8 = b'\n';
 /// "Get" and the answer to it.
 const GET: u8 = 7;
 /// What the bytes of a hexadecimal frame add up to.
 const HEX_SUM: u8 = 0x55;
 /// The label of a block's last line; one byte follows that makes the block's sum zero.
-const BLOCK_END: &[u8] = b"\r\nChecksum\t";
+pub(super) const BLOCK_END: &[u8] = b"\r\nChecksum\t";
 
 pub(super) fn request(command: &Command) -> Vec<u8> {
     // The register low byte first, as the table has it, then no flags.
@@ -131,8 +131,4 @@ fn without_hexadecimal(frame: &[u8]) -> Cow<'_, [u8]> {
         }
     }
     Cow::Owned(text)
-}
-
-fn find(haystack: &[u8], needle: &[u8]) -> Option<usize> {
-    haystack.windows(needle.len()).position(|window| window == needle)
 }

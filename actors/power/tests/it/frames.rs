@@ -11,11 +11,11 @@ const FRAMES: &str = include_str!("../../testdata/frames.jsonl");
 const DIFFERENCES: &str = include_str!("../../testdata/differences.toml");
 
 #[derive(Deserialize)]
-struct Sample {
-    protocol: String,
-    command: String,
+pub(crate) struct Sample {
+    pub(crate) protocol: String,
+    pub(crate) command: String,
     request_hex: Option<String>,
-    response_hex: String,
+    pub(crate) response_hex: String,
     expected: HashMap<String, Json>,
 }
 
@@ -53,11 +53,11 @@ impl Differences {
     }
 }
 
-fn samples() -> Vec<Sample> {
+pub(crate) fn samples() -> Vec<Sample> {
     FRAMES.lines().map(|line| serde_json::from_str(line).unwrap()).collect()
 }
 
-fn bytes(hex: &str) -> Vec<u8> {
+pub(crate) fn bytes(hex: &str) -> Vec<u8> {
     let digits = |at: usize| u8::from_str_radix(&hex[at..at + 2], 16).unwrap();
     (0..hex.len()).step_by(2).map(digits).collect()
 }

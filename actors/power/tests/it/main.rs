@@ -9,3 +9,4 @@
 
 mod files;
 mod frames;
+mod scan;
