@@ -4,7 +4,9 @@
 //! root (one_for_one)
 //! ├─ journal       everything else waits for it
 //! ├─ simulator     demo only: the host that writes the log
+//! ├─ power-plant   demo only: the devices of the power group
 //! ├─ repeater      (rest_for_one) state-machine, parser, log-tail: consumers first; mqtt (one_for_one): one child a host
+//! ├─ power         (one_for_one) if devices are configured: one child an inverter, battery or charger
 //! ├─ recorder      the tree's own diary
 //! └─ web           page and API
 //! ```
@@ -23,7 +25,7 @@ use std::time::Duration;
 use anyhow::Context;
 use journal::Journal;
 use kernel::{Child, ChildSpec, ExitReason, Health, OnExhausted, Outcome, Supervision, SupervisorSpec};
-use sim::MmdvmHostActor;
+use sim::{MmdvmHostActor, PowerPlantActor};
 use tokio::sync::SetOnce;
 
 use crate::config::Config;
@@ -34,6 +36,8 @@ use crate::{diary, recorder, web};
 pub(crate) struct Demo {
     /// Writes the log that the repeater group follows.
     pub(crate) host: ChildSpec<MmdvmHostActor>,
+    /// Speaks for the devices of the power group.
+    pub(crate) plant: ChildSpec<PowerPlantActor>,
 }
 
 /// What the station's own actors know of it.
@@ -82,15 +86,20 @@ pub(crate) fn launch(config: &Config, demo: Option<Demo>) -> anyhow::Result<Stat
         health: HealthLog::new(Moment::now()),
     };
 
-    let simulator = demo.map(|demo| demo.host.on_exhausted(OnExhausted::Suspend));
+    let simulators = demo.map(|demo| {
+        let host = Child::from(demo.host.on_exhausted(OnExhausted::Suspend));
+        [host, Child::from(demo.plant.on_exhausted(OnExhausted::Suspend))]
+    });
     let repeater = repeater::children(&config.repeater, &journal);
+    let power = power::children(&config.power, &journal).map(Child::from);
     let recorder = recorder::child(shared.clone()).on_exhausted(OnExhausted::Suspend);
     let web = web::child(&config.web, &config.clients, listener, shared.clone());
 
     let root = SupervisorSpec::new("root")
         .child(journal_child)
-        .children(simulator.map(Child::from))
+        .children(simulators.into_iter().flatten())
         .child(repeater)
+        .children(power)
         .child(recorder)
         .child(web);
 

@@ -12,6 +12,7 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 use journal::JournalConfig;
+use power::{DeviceConfig, PowerConfig};
 use repeater::{MqttConfig, RepeaterConfig};
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
@@ -34,6 +35,7 @@ pub(crate) struct Config {
     pub(crate) station: StationConfig,
     pub(crate) journal: JournalConfig,
     pub(crate) repeater: RepeaterConfig,
+    pub(crate) power: PowerConfig,
     pub(crate) web: WebConfig,
     pub(crate) clients: ClientsConfig,
     pub(crate) log: LogConfig,
@@ -45,6 +47,7 @@ impl Checked for Config {
             ("station", self.station.problems()),
             ("journal", self.journal.problems()),
             ("repeater", self.repeater.problems()),
+            ("power", power::problems(&self.power)),
             ("web", self.web.problems()),
             ("clients", self.clients.problems()),
             ("log", self.log.problems()),
@@ -60,7 +63,11 @@ impl Checked for Config {
 
     fn templates() -> Vec<(&'static str, Value)> {
         let host = serde_json::to_value(MqttConfig::default());
-        vec![("repeater.mqtt", host.unwrap_or_default())]
+        let device = serde_json::to_value(DeviceConfig::default());
+        vec![
+            ("repeater.mqtt", host.unwrap_or_default()),
+            ("power", device.unwrap_or_default()),
+        ]
     }
 }
 

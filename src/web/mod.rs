@@ -17,6 +17,7 @@ mod health;
 mod openapi;
 mod page;
 mod paging;
+mod power;
 mod problem;
 mod repeater;
 mod scribe;
@@ -211,6 +212,7 @@ fn routes(config: &mut ServiceConfig) {
         page::routes,
         health::routes,
         repeater::routes,
+        power::routes,
         statistics::routes,
         export::routes,
         events::routes,

@@ -7,7 +7,7 @@ use utoipa::OpenApi;
 use utoipa_swagger_ui::SwaggerUi;
 
 use super::compat::mmdvm;
-use super::{actors, events, export, feed, health, repeater, signals, sse, statistics, ws};
+use super::{actors, events, export, feed, health, power, repeater, signals, sse, statistics, ws};
 
 /// The API, described.
 #[derive(OpenApi)]
@@ -25,6 +25,8 @@ use super::{actors, events, export, feed, health, repeater, signals, sse, statis
         repeater::get_call,
         repeater::list_last_heard,
         repeater::list_links,
+        power::list_devices,
+        power::get_device,
         statistics::get_statistics,
         statistics::get_quality,
         export::get_csv,
@@ -45,6 +47,7 @@ use super::{actors, events, export, feed, health, repeater, signals, sse, statis
     components(schemas(model::Subscribe, feed::Frame)),
     tags(
         (name = "repeater", description = "Calls, modes and links of the repeater"),
+        (name = "power", description = "Inverters, batteries and chargers"),
         (name = "events", description = "The journal"),
         (name = "live", description = "What happens, as it happens"),
         (name = "actors", description = "The supervisor tree"),

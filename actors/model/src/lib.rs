@@ -6,6 +6,7 @@
 
 mod access;
 mod event;
+pub mod power;
 pub mod repeater;
 mod signal;
 mod subscribe;

@@ -28,14 +28,12 @@ pub mod tail;
 
 mod config;
 mod follower;
-mod ledger;
 mod log_tail;
 mod mqtt_feed;
 mod parser;
 mod poison;
 mod projection;
 mod recorder;
-mod show;
 mod state_machine;
 
 use journal::{Journal, Projection};

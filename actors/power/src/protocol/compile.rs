@@ -255,6 +255,8 @@ fn field(file: &FieldFile) -> Result<Field, String> {
         tag: file.tag,
         every: file.every.unwrap_or(0),
         first: file.first.unwrap_or(0),
+        role: file.role,
+        secret: file.secret,
         device_class: file.device_class.as_deref().map(Box::from),
         state_class: file.state_class.as_deref().map(Box::from),
         icon: file.icon.as_deref().map(Box::from),

@@ -2,6 +2,8 @@
 
 use std::collections::BTreeMap;
 
+use serde::Deserialize;
+
 /// `(raw - bias) / div * mul`. Division, not multiplication by a fraction: it gives the decimals that people expect.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct Scale {
@@ -110,6 +112,24 @@ pub(crate) enum RequestPart {
     MonthName(usize, usize),
 }
 
+/// What a reading is for the station: what alarms and energy are made of, whatever the protocol calls it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Role {
+    /// The voltage of the whole battery.
+    BatteryVoltage,
+    /// How full the battery is, in percent.
+    StateOfCharge,
+    /// The voltage of one cell.
+    CellVoltage,
+    /// How warm something is that must not get hot.
+    Temperature,
+    /// What comes from the sun.
+    SolarPower,
+    /// What goes to the load.
+    LoadPower,
+}
+
 /// One field.
 #[derive(Clone, Debug)]
 pub struct Field {
@@ -126,6 +146,9 @@ pub struct Field {
     /// In numbered frames: its number is `every * frame + first`.
     pub(crate) every: usize,
     pub(crate) first: usize,
+    pub(crate) role: Option<Role>,
+    /// Not for anybody's eyes but those of who decodes by hand: a passcode.
+    pub(crate) secret: bool,
     pub(crate) device_class: Option<Box<str>>,
     pub(crate) state_class: Option<Box<str>>,
     pub(crate) icon: Option<Box<str>>,
@@ -142,6 +165,34 @@ impl Field {
     #[must_use]
     pub fn unit(&self) -> &str {
         &self.unit
+    }
+
+    /// What it is for the station.
+    #[must_use]
+    pub fn role(&self) -> Option<Role> {
+        self.role
+    }
+
+    /// Whether it is kept from everybody: a passcode.
+    #[must_use]
+    pub fn is_secret(&self) -> bool {
+        self.secret
+    }
+
+    /// Whether it counts time: it changes with every answer, and that says nothing.
+    pub(crate) fn is_clock(&self) -> bool {
+        matches!(self.kind, FieldKind::Bytes(BytesKind::Uptime))
+    }
+
+    /// Whether a reading of this name is this field's; `{n}` stands for two digits.
+    pub(crate) fn is_named(&self, name: &str) -> bool {
+        match self.key.split_once("{n}") {
+            None => *self.key == *name,
+            Some((before, behind)) => name
+                .strip_prefix(before)
+                .and_then(|rest| rest.strip_suffix(behind))
+                .is_some_and(|number| !number.is_empty() && number.bytes().all(|digit| digit.is_ascii_digit())),
+        }
     }
 
     /// What kind of quantity it is, in the words of Home Assistant.

@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 
 use serde::Deserialize;
 
+use super::field::Role;
 use super::{CheckForm, CommandKind, Family, Layout, RequestCrc};
 
 /// The format that this version reads.
@@ -85,6 +86,9 @@ pub(super) struct FieldFile {
     pub(super) digits: Option<Vec<FieldFile>>,
     pub(super) every: Option<usize>,
     pub(super) first: Option<usize>,
+    pub(super) role: Option<Role>,
+    #[serde(default)]
+    pub(super) secret: bool,
     pub(super) device_class: Option<String>,
     pub(super) state_class: Option<String>,
     pub(super) icon: Option<String>,

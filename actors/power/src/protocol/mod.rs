@@ -13,8 +13,8 @@ use std::collections::HashMap;
 use regex_lite::Regex;
 use serde::Deserialize;
 
-pub use self::field::Field;
 pub(crate) use self::field::{BitStyle, BytesKind, DateForm, FieldKind, RequestPart, Scale, TextKind};
+pub use self::field::{Field, Role};
 pub use self::library::{Library, ProtocolProblem};
 pub use self::request::Request;
 

@@ -77,7 +77,7 @@ impl Request<'_> {
         };
         match scan {
             Scan::More if buffer.len() > MAX_FRAME => Scan::Drop(0..buffer.len()),
-            scan => scan,
+            scan @ (Scan::More | Scan::Frame(_) | Scan::Growing(_) | Scan::Drop(_)) => scan,
         }
     }
 
@@ -222,7 +222,7 @@ fn jk_record(command: &Command, buffer: &[u8]) -> Scan {
                 _ => Scan::Frame(len),
             }
         }
-        scan => scan,
+        scan @ (Scan::More | Scan::Growing(_) | Scan::Drop(_)) => scan,
     }
 }
 
