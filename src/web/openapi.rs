@@ -98,7 +98,7 @@ mod tests {
             let name = reference.split('"').next().unwrap();
             assert!(schemas.contains_key(name), "{name} is referred to and missing");
         }
-        assert_eq!(description["paths"].as_object().unwrap().len(), 22);
+        assert_eq!(description["paths"].as_object().unwrap().len(), 24);
     }
 
     #[test]

@@ -39,6 +39,8 @@ mod mqtt_lost;
 #[cfg(test)]
 mod poison;
 #[cfg(test)]
+mod power;
+#[cfg(test)]
 mod problems;
 #[cfg(test)]
 mod shutdown;

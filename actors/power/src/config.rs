@@ -64,7 +64,7 @@ impl Default for DeviceConfig {
     fn default() -> DeviceConfig {
         DeviceConfig {
             protocol: "pi30".to_owned(),
-            port: String::new(),
+            port: "/dev/ttyUSB0".to_owned(),
             baud: 0,
             poll_s: 2.0,
             settings_poll_s: 300.0,
@@ -97,10 +97,7 @@ pub fn problems(config: &PowerConfig) -> Vec<(String, String)> {
         let named = |(key, reason)| (format!("{name}.{key}"), reason);
         problems.extend(device.problems(&mut library).into_iter().map(named));
         let before = config.iter().take_while(|(other, _)| *other != name);
-        if let Some((other, _)) = before
-            .into_iter()
-            .find(|(_, other)| !other.port.is_empty() && other.port == device.port)
-        {
+        if let Some((other, _)) = before.into_iter().find(|(_, other)| other.port == device.port) {
             problems.push((
                 format!("{name}.port"),
                 format!("is that of {other} too: a port has one owner"),
@@ -199,16 +196,9 @@ mod tests {
         problems(&config).into_iter().map(|(key, _)| key).collect()
     }
 
-    fn inverter() -> DeviceConfig {
-        DeviceConfig {
-            port: "/dev/ttyUSB0".to_owned(),
-            ..DeviceConfig::default()
-        }
-    }
-
     #[test]
-    fn device_with_a_port_is_sound() {
-        assert_eq!(keys(&[("inverter", inverter())]), [""; 0]);
+    fn default_device_is_sound() {
+        assert_eq!(keys(&[("inverter", DeviceConfig::default())]), [""; 0]);
     }
 
     #[test]
@@ -239,14 +229,17 @@ mod tests {
 
     #[test]
     fn two_devices_on_one_port_are_refused() {
-        assert_eq!(keys(&[("a", inverter()), ("b", inverter())]), ["b.port"]);
+        assert_eq!(
+            keys(&[("a", DeviceConfig::default()), ("b", DeviceConfig::default())]),
+            ["b.port"]
+        );
     }
 
     #[test]
     fn command_that_changes_the_device_is_never_polled() {
         let device = DeviceConfig {
             status: vec!["QPIGS".to_owned(), "POP02".to_owned()],
-            ..inverter()
+            ..DeviceConfig::default()
         };
         assert_eq!(keys(&[("inverter", device)]), ["inverter.status"]);
     }

@@ -3,6 +3,7 @@
 //! Owns: the pseudo-terminal and the link; both go when it is dropped, which is what pulling the plug looks like.
 
 use std::collections::BTreeMap;
+use std::ffi::OsStr;
 use std::fs::{self, File};
 use std::io;
 use std::os::unix::ffi::OsStrExt;
@@ -86,6 +87,8 @@ impl Knobs {
 #[derive(Debug)]
 pub struct Line {
     master: File,
+    /// The other end's name, and what leads to it.
+    terminal: PathBuf,
     link: PathBuf,
 }
 
@@ -102,14 +105,16 @@ impl Line {
         line.make_raw();
         tcsetattr(&master, OptionalActions::Now, &line)?;
         rustix::io::ioctl_fionbio(&master, true)?;
-        let name = ptsname(&master, Vec::new())?;
+        let terminal = ptsname(&master, Vec::new())?;
+        let terminal = PathBuf::from(OsStr::from_bytes(terminal.to_bytes()));
         let master = File::from(master);
         if link.is_symlink() {
             fs::remove_file(link)?;
         }
-        std::os::unix::fs::symlink(Path::new(std::ffi::OsStr::from_bytes(name.to_bytes())), link)?;
+        std::os::unix::fs::symlink(&terminal, link)?;
         Ok(Line {
             master,
+            terminal,
             link: link.to_owned(),
         })
     }
@@ -191,7 +196,8 @@ async fn say(outgoing: &mut Sender, mut said: Vec<u8>, faults: &Faults, rng: &mu
 
 impl Drop for Line {
     fn drop(&mut self) {
-        // The link may have been taken away before us, or may lead to our successor: then it is not ours any more.
-        let _gone = fs::remove_file(&self.link).is_ok();
+        // The link may be gone, or lead to our successor by now.
+        let is_ours = fs::read_link(&self.link).is_ok_and(|terminal| terminal == self.terminal);
+        let _gone = is_ours && fs::remove_file(&self.link).is_ok();
     }
 }
