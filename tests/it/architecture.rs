@@ -44,7 +44,7 @@ const KNOWS: [(&str, &[&str]); 8] = [
     ("actors/repeater", &["kernel", "model", "journal"]),
     ("actors/power", &["kernel", "model", "journal"]),
     ("tests/sim", &["kernel", "model"]),
-    ("tests/hostile", &["model", "journal", "repeater"]),
+    ("tests/hostile", &["model", "journal", "power", "repeater"]),
     (".", &["kernel", "model", "journal", "power", "repeater", "sim"]),
 ];
 

@@ -47,23 +47,30 @@ pub struct Faults {
 
 /// What is shared with whoever watches the line.
 #[derive(Clone, Debug, Default)]
-pub struct Knobs(Arc<Mutex<(Faults, BTreeMap<Vec<u8>, u32>)>>);
+pub struct Knobs(Arc<Mutex<Panel>>);
+
+#[derive(Debug, Default)]
+struct Panel {
+    faults: Faults,
+    /// How often each question was heard.
+    heard: BTreeMap<Vec<u8>, u32>,
+}
 
 impl Knobs {
-    fn lock(&self) -> MutexGuard<'_, (Faults, BTreeMap<Vec<u8>, u32>)> {
+    fn lock(&self) -> MutexGuard<'_, Panel> {
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// Turns the knobs.
     pub fn set(&self, faults: Faults) {
-        self.lock().0 = faults;
+        self.lock().faults = faults;
     }
 
     /// How often a question that begins so was heard.
     #[must_use]
     pub fn heard(&self, begins: &[u8]) -> u32 {
         self.lock()
-            .1
+            .heard
             .iter()
             .filter(|(asked, _)| asked.starts_with(begins))
             .map(|(_, count)| count)
@@ -71,7 +78,7 @@ impl Knobs {
     }
 
     fn note(&self, asked: &[u8]) {
-        let counts = &mut self.lock().1;
+        let counts = &mut self.lock().heard;
         if counts.len() < MOST_COUNTED || counts.contains_key(asked) {
             let count = counts.entry(asked.to_vec()).or_default();
             *count = count.saturating_add(1);
@@ -79,7 +86,7 @@ impl Knobs {
     }
 
     fn faults(&self) -> Faults {
-        self.lock().0.clone()
+        self.lock().faults.clone()
     }
 }
 
