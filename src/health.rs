@@ -10,6 +10,7 @@ use std::time::{Duration, Instant};
 use gate::{Gate, GateStatus};
 use journal::{Journal, JournalStatus, SetAside};
 use kernel::{HealthCause, Supervision};
+use model::power::{AlarmKind, DeviceState};
 use model::repeater::{HostState, ModemState, RepeaterState};
 use model::{Signal, Source, Timestamp};
 use parking_lot::Mutex;
@@ -140,6 +141,7 @@ impl HealthLog {
         let now = Moment::now();
         let of_broker = |signal: &Signal| of_broker(signal, now.wall);
         findings.extend(journal.signals().snapshot(BROKERS).iter().filter_map(of_broker));
+        findings.extend(power::devices(journal.signals()).iter().flat_map(of_device));
         self.observe(now, findings)
     }
 
@@ -253,6 +255,29 @@ fn of_repeater((source, state): &(Source, RepeaterState)) -> Vec<Finding> {
             })
         })
         .collect()
+}
+
+/// What a device of the power system has to say about itself.
+fn of_device(device: &power::Device) -> Vec<Finding> {
+    let finding = |subject: String, reason: String| Finding {
+        subject,
+        word: Word::Degraded,
+        reason,
+    };
+    let problem = device.status.problem.as_deref().unwrap_or("no answer yet");
+    let state = match device.status.state {
+        DeviceState::Online | DeviceState::Probing => None,
+        DeviceState::Disconnected => Some(format!("{} cannot be reached: {problem}", device.status.port)),
+        DeviceState::Offline => Some(format!("the device does not answer: {problem}")),
+        DeviceState::Degraded => Some(format!("the device leaves questions unanswered: {problem}")),
+    };
+    let name = &device.name;
+    let alarms = device.status.alarms.iter();
+    // A silent device is told by its state already.
+    let alarms = alarms.filter(|alarm| alarm.kind != AlarmKind::DeviceSilent);
+    let alarms = alarms.map(|alarm| finding(format!("power/{name}/{}", alarm.reading), alarm.text.clone()));
+    let state = state.map(|reason| finding(format!("power/{name}"), reason));
+    state.into_iter().chain(alarms).collect()
 }
 
 /// What a log tail has to say about the host's log, or about a gateway's.

@@ -6,7 +6,9 @@
 //! ├─ access        people, keys and sessions
 //! ├─ gate          every effect on the outside world
 //! ├─ simulator     demo only: the host that writes the log
+//! ├─ power-plant   demo only: the devices of the power group
 //! ├─ repeater      (rest_for_one) state-machine, parser, log-tail: consumers first; mqtt, gateways (one_for_one): one child each
+//! ├─ power         (one_for_one) if devices are configured: one child an inverter, battery or charger
 //! ├─ recorder      the tree's own diary
 //! └─ web           page and API
 //! ```
@@ -26,7 +28,7 @@ use anyhow::Context;
 use gate::{Gate, Seal};
 use journal::{Journal, JournalActor};
 use kernel::{Child, ChildSpec, ExitReason, Health, OnExhausted, Outcome, Supervision, SupervisorSpec};
-use sim::MmdvmHostActor;
+use sim::{MmdvmHostActor, PowerPlantActor};
 use thiserror::Error;
 use tokio::sync::SetOnce;
 
@@ -41,6 +43,8 @@ use crate::{diary, effects, recorder, web};
 pub(crate) struct Demo {
     /// Writes the log that the repeater group follows.
     pub(crate) host: ChildSpec<MmdvmHostActor>,
+    /// Speaks for the devices of the power group.
+    pub(crate) plant: ChildSpec<PowerPlantActor>,
 }
 
 /// What the station's own actors know of it.
@@ -146,8 +150,12 @@ pub(crate) fn launch(config: &Config, demo: Option<Demo>) -> anyhow::Result<Stat
         seal,
     };
 
-    let simulator = demo.map(|demo| demo.host.on_exhausted(OnExhausted::Suspend));
+    let simulators = demo.map(|demo| {
+        let host = Child::from(demo.host.on_exhausted(OnExhausted::Suspend));
+        [host, Child::from(demo.plant.on_exhausted(OnExhausted::Suspend))]
+    });
     let repeater = repeater::children(&config.repeater, &journal);
+    let power = power::children(&config.power, &journal).map(Child::from);
     let recorder = recorder::child(shared.clone()).on_exhausted(OnExhausted::Suspend);
     let web = web::child(&config.web, &config.clients, listener, shared.clone(), tls);
 
@@ -155,8 +163,9 @@ pub(crate) fn launch(config: &Config, demo: Option<Demo>) -> anyhow::Result<Stat
         .child(journal_child)
         .child(access_child)
         .child(gate_child.on_exhausted(OnExhausted::Suspend))
-        .children(simulator.map(Child::from))
+        .children(simulators.into_iter().flatten())
         .child(repeater)
+        .children(power)
         .child(recorder)
         .child(web);
 

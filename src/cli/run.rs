@@ -6,7 +6,7 @@ use std::process::ExitCode;
 use std::time::Duration;
 
 use anyhow::Context;
-use sim::{MmdvmHostSettings, mmdvm_host};
+use sim::{MmdvmHostSettings, PowerPlantSettings, mmdvm_host, power_plant};
 use tempfile::TempDir;
 use tokio::signal::unix::{SignalKind, signal};
 use tokio::time::MissedTickBehavior;
@@ -66,7 +66,7 @@ pub(super) fn demo(file: Option<&Path>) -> ExitCode {
     })
 }
 
-/// Points the configuration to the stage and hires the host.
+/// Points the configuration to the stage and hires the host and the power plant.
 fn stage(config: &mut Config, directory: &Path) -> anyhow::Result<Demo> {
     let logs = directory.join("log");
     fs::create_dir(&logs)?;
@@ -78,7 +78,16 @@ fn stage(config: &mut Config, directory: &Path) -> anyhow::Result<Demo> {
         file_root: DEMO_FILE_ROOT.to_owned(),
         seed: DEMO_SEED,
     });
-    Ok(Demo { host })
+    let lines = directory.join("lines");
+    fs::create_dir(&lines)?;
+    for (name, device) in &mut config.power {
+        device.port = lines.join(name).display().to_string();
+    }
+    let plant = power_plant(PowerPlantSettings {
+        directory: lines,
+        seed: DEMO_SEED,
+    });
+    Ok(Demo { host, plant })
 }
 
 fn with(config: Result<Config, Vec<Problem>>, run: impl FnOnce(Config) -> anyhow::Result<End>) -> ExitCode {

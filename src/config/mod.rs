@@ -16,6 +16,7 @@ use std::path::{Path, PathBuf};
 
 use gate::GateConfig;
 use journal::JournalConfig;
+use power::{DeviceConfig, PowerConfig};
 use repeater::{GatewayConfig, MqttConfig, RepeaterConfig};
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
@@ -41,6 +42,7 @@ pub(crate) struct Config {
     pub(crate) journal: JournalConfig,
     pub(crate) gate: GateConfig,
     pub(crate) repeater: RepeaterConfig,
+    pub(crate) power: PowerConfig,
     pub(crate) web: WebConfig,
     pub(crate) clients: ClientsConfig,
     pub(crate) access: AccessConfig,
@@ -54,6 +56,7 @@ impl Checked for Config {
             ("journal", self.journal.problems()),
             ("gate", self.gate.problems()),
             ("repeater", self.repeater.problems()),
+            ("power", power::problems(&self.power)),
             ("web", self.web.problems()),
             ("clients", self.clients.problems()),
             ("access", self.access.problems()),
@@ -71,9 +74,11 @@ impl Checked for Config {
     fn templates() -> Vec<(&'static str, Value)> {
         let host = serde_json::to_value(MqttConfig::default());
         let gateway = serde_json::to_value(GatewayConfig::default());
+        let device = serde_json::to_value(DeviceConfig::default());
         vec![
             ("repeater.mqtt", host.unwrap_or_default()),
             ("repeater.gateways", gateway.unwrap_or_default()),
+            ("power", device.unwrap_or_default()),
         ]
     }
 }

@@ -11,7 +11,9 @@ use utoipa::OpenApi;
 use utoipa_swagger_ui::{Config, SwaggerUi};
 
 use super::compat::mmdvm;
-use super::{actors, audit, auth, commands, events, export, feed, health, repeater, signals, sse, statistics, ws};
+use super::{
+    actors, audit, auth, commands, events, export, feed, health, power, repeater, signals, sse, statistics, ws,
+};
 
 /// The API, described.
 #[derive(OpenApi)]
@@ -29,6 +31,8 @@ use super::{actors, audit, auth, commands, events, export, feed, health, repeate
         repeater::get_call,
         repeater::list_last_heard,
         repeater::list_links,
+        power::list_devices,
+        power::get_device,
         statistics::get_statistics,
         statistics::get_quality,
         export::get_csv,
@@ -69,6 +73,7 @@ use super::{actors, audit, auth, commands, events, export, feed, health, repeate
     components(schemas(model::Subscribe, feed::Frame, commands::DryRun, commands::Say)),
     tags(
         (name = "repeater", description = "Calls, modes and links of the repeater"),
+        (name = "power", description = "Inverters, batteries and chargers"),
         (name = "events", description = "The journal"),
         (name = "live", description = "What happens, as it happens"),
         (name = "access", description = "Who may come in: sign-in, sessions, users, keys"),
@@ -150,7 +155,7 @@ mod tests {
             let name = reference.split('"').next().unwrap();
             assert!(schemas.contains_key(name), "{name} is referred to and missing");
         }
-        assert_eq!(description["paths"].as_object().unwrap().len(), 34);
+        assert_eq!(description["paths"].as_object().unwrap().len(), 36);
     }
 
     #[test]

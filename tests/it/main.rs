@@ -52,6 +52,8 @@ mod people;
 #[cfg(test)]
 mod poison;
 #[cfg(test)]
+mod power;
+#[cfg(test)]
 mod problems;
 #[cfg(test)]
 mod shutdown;

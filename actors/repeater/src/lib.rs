@@ -29,7 +29,6 @@ pub mod tail;
 
 mod config;
 mod follower;
-mod ledger;
 mod log;
 mod log_tail;
 mod mqtt_feed;
@@ -37,7 +36,6 @@ mod parser;
 mod poison;
 mod projection;
 mod recorder;
-mod show;
 mod state_machine;
 
 use journal::{Journal, Projection};

@@ -29,7 +29,6 @@ use crate::grammar::Memory;
 use crate::log::Log;
 use crate::parser::{LinesRead, ParserActor};
 use crate::poison::{Crash, Notes};
-use crate::show::show;
 use crate::state_machine::{ANSWER_LIMIT, Begin, Beginning, Bookmark, CaughtUp, StateMachineActor, TryLine};
 use crate::tail::{Place, Position};
 
@@ -272,7 +271,7 @@ impl Tail {
         {
             tracing::warn!(%problem, directory = %self.watch.directory.display(), "log not readable");
         }
-        show(&self.signals, &self.teller, "progress", &progress);
+        self.signals.show(&self.teller, "progress", &progress);
         self.shown = Some(progress);
     }
 }

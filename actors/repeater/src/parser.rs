@@ -17,7 +17,6 @@ use crate::log::Log;
 #[cfg(any(test, feature = "chaos"))]
 use crate::poison;
 use crate::poison::{Crash, Notes, Panic, contain};
-use crate::show::show;
 use crate::state_machine::{ANSWER_LIMIT, LineCrashed, RecordsParsed, Refused, StateMachineActor};
 
 /// Fact: whole lines were read from the log. The answer comes when all that they mean is in the journal.
@@ -108,7 +107,7 @@ impl ParserActor {
             return;
         }
         self.told = tally;
-        show(&self.signals, &self.teller, "lines", &tally);
+        self.signals.show(&self.teller, "lines", &tally);
     }
 }
 

@@ -5,7 +5,7 @@
 
 use std::time::Instant;
 
-use journal::{Journal, JournalError, SignalBoard};
+use journal::{Journal, JournalError, Ledger, SignalBoard};
 use model::repeater::{Crashed, LineSetAside, RepeaterEvent, RepeaterState};
 use model::{NewEvent, Source, Timestamp};
 use serde::{Deserialize, Serialize};
@@ -14,13 +14,11 @@ use tokio::sync::watch;
 
 use crate::follower::Chunk;
 use crate::grammar::{Line, Memory, Record};
-use crate::ledger::Ledger;
 use crate::log::Log;
 use crate::machine::{Emitted, Machine};
 #[cfg(any(test, feature = "chaos"))]
 use crate::poison::chaos;
 use crate::poison::{Crash, Notes, contain};
-use crate::show::show;
 use crate::state_machine::{Beginning, Bookmark, RecordsParsed, Refused};
 use crate::tail::Position;
 
@@ -247,7 +245,7 @@ impl Recorder {
 
     fn show(&self) {
         if self.shows_state {
-            show(&self.signals, &self.source, STATE, &*self.state.borrow());
+            self.signals.show(&self.source, STATE, &*self.state.borrow());
         }
     }
 }

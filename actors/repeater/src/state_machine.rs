@@ -16,7 +16,7 @@ use std::time::{Duration, Instant};
 use actix::{
     Actor, ActorContext, ActorFutureExt, Context, Handler, Message, MessageResult, ResponseActFuture, WrapFuture,
 };
-use journal::Journal;
+use journal::{Fenced, Journal};
 use kernel::{ChildEnv, StartError};
 use model::repeater::{LineSetAside, RepeaterState};
 use tokio::sync::{Mutex, watch};
@@ -107,6 +107,12 @@ pub enum Refused {
     /// Another incarnation has taken over.
     #[error("fenced")]
     Fenced,
+}
+
+impl From<Fenced> for Refused {
+    fn from(_: Fenced) -> Refused {
+        Refused::Fenced
+    }
 }
 
 type Answer<T> = ResponseActFuture<StateMachineActor, Result<T, Refused>>;

@@ -16,7 +16,7 @@ use std::collections::VecDeque;
 use std::hash::{BuildHasher, RandomState};
 use std::time::{Duration, Instant};
 
-use journal::{Journal, JournalError, SignalBoard};
+use journal::{Journal, JournalError, Ledger, SignalBoard};
 use model::repeater::{Crashed, LineSetAside, RepeaterEvent, RepeaterState};
 use model::{NewEvent, Source, Timestamp};
 use serde::{Deserialize, Serialize};
@@ -28,14 +28,12 @@ use super::Heard;
 use super::connection::{Message, Outgoing, Receipt};
 use super::counts::Counts;
 use super::voices::Voices;
-use crate::ledger::Ledger;
 use crate::machine::Emitted;
 use crate::mqtt::{Feed, LiveQuality, Voice};
 #[cfg(any(test, feature = "chaos"))]
 use crate::poison::chaos;
 use crate::poison::{Panic, contain, kept, kept_reason};
 use crate::recorder::STATE;
-use crate::show::show;
 use crate::state_machine::Refused;
 
 /// The name of the signal that holds the levels of the running calls.
@@ -191,7 +189,7 @@ impl Keeper {
             self.saved.suspects.pop_front();
         }
         self.saved.suspects.push_back(mark);
-        self.ledger.store(Vec::new(), written(&self.saved)?).await
+        Ok(self.ledger.store(Vec::new(), written(&self.saved)?).await?)
     }
 
     /// Takes what one connection brings, until it ends.
@@ -346,11 +344,11 @@ impl Keeper {
     fn show(&mut self) {
         let state = self.feed.state();
         if self.shown.state.as_ref() != Some(&state) {
-            show(&self.signals, &self.source, STATE, &state);
+            self.signals.show(&self.source, STATE, &state);
             self.shown.state = Some(state);
         }
         if self.shown.live != self.feed.live() {
-            show(&self.signals, &self.source, LIVE, &self.feed.live());
+            self.signals.show(&self.source, LIVE, &self.feed.live());
             self.shown.live = self.feed.live().to_vec();
         }
         let counts = Counts {
@@ -362,7 +360,7 @@ impl Keeper {
             .counts
             .is_none_or(|(shown, at)| shown != counts && at.elapsed() >= TICK);
         if due {
-            show(&self.signals, &self.teller, MESSAGES, &counts);
+            self.signals.show(&self.teller, MESSAGES, &counts);
             self.shown.counts = Some((counts, Instant::now()));
         }
     }
