@@ -1,7 +1,8 @@
 //! Inverters and batteries on lines with faults: simulated devices on pseudo-terminals, the real binary at the other end.
 
 use std::fs::{self, OpenOptions};
-use std::io::Write;
+use std::io::{Read, Write};
+use std::net::TcpListener;
 use std::path::Path;
 use std::thread::{self, JoinHandle};
 use std::time::{Duration, Instant};
@@ -67,11 +68,15 @@ impl Drop for Plug {
 }
 
 fn configure(stage: &Stage, name: &str, protocol: &str, poll_s: f64) {
+    let port = stage.path(name);
+    configure_at(stage, name, protocol, poll_s, &port.display().to_string());
+}
+
+fn configure_at(stage: &Stage, name: &str, protocol: &str, poll_s: f64, port: &str) {
     let mut config = OpenOptions::new()
         .append(true)
         .open(stage.config())
         .expect("a configuration");
-    let port = stage.path(name);
     writeln!(
         config,
         "[power.{name}]\nprotocol = {protocol:?}\nport = {port:?}\npoll_s = {poll_s:?}"
@@ -232,4 +237,42 @@ fn silent_devices_slow_nobody_and_are_back_with_their_first_answer() {
     silent[0].knobs.set(Faults::default());
     wait_for_state(&station, "silent-a", "online");
     assert_eq!(station.get("/api/v1/power/nobody").0, 404);
+}
+
+#[test]
+fn device_behind_a_serial_server_is_read_again_after_the_server_hung_up() {
+    let server = TcpListener::bind("127.0.0.1:0").expect("a port");
+    let stage = Stage::new();
+    let address = format!("tcp://{}", server.local_addr().unwrap());
+    configure_at(&stage, "inverter", "pi30", 0.2, &address);
+    // Twice a connection that ends after five questions, then one that lasts.
+    let serving = thread::spawn(move || {
+        for questions in [5, 5, 1000] {
+            let Ok((mut stream, _)) = server.accept() else { return };
+            let (mut heard, mut left) = (Vec::new(), questions);
+            while left > 0 {
+                let mut chunk = [0; 64];
+                match stream.read(&mut chunk) {
+                    Ok(0) | Err(_) => return,
+                    Ok(len) => heard.extend_from_slice(&chunk[..len]),
+                }
+                while let Some((len, answer)) = DeviceKind::Pi30.answer(&Plant::new(12.0, 0.5), &heard) {
+                    heard.drain(..len);
+                    left -= 1;
+                    if stream.write_all(&answer).is_err() {
+                        return;
+                    }
+                }
+            }
+        }
+    });
+    let station = Station::run(&stage);
+    station.wait_for("/api/v1/power/inverter", |device| {
+        device["state"] == "online" && device["quality"]["answered"].as_u64() >= Some(20)
+    });
+    let told = events(&station, "inverter");
+    let gaps = told.iter().filter(|event| event["type"] == "device_offline").count();
+    assert_eq!(gaps, 2, "{told:#?}");
+    drop(station);
+    serving.join().expect("the server ends");
 }

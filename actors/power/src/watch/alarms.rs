@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use model::Timestamp;
-use model::power::{Alarm, AlarmKind, PowerEvent, PowerValue};
+use model::power::{Alarm, AlarmKind, PowerEvent, PowerValue, ReadingQuality};
 use serde::{Deserialize, Serialize};
 
 use super::Taken;
@@ -165,6 +165,10 @@ fn by_spread<'a>(limits: &AlarmConfig, taken: &[Taken]) -> Option<Judgement<'a>>
 }
 
 fn by_bit(taken: &Taken) -> Option<Judgement<'_>> {
+    // A device may make up names; only those of its protocol raise alarms, so that there is an end to them.
+    if taken.quality != ReadingQuality::Good {
+        return None;
+    }
     let (_, kind) = BITS.iter().find(|(end, _)| taken.name.ends_with(end))?;
     let is_wrong = match taken.measured.value.as_ref()? {
         PowerValue::Int(bit) => *bit != 0,

@@ -250,3 +250,43 @@ fn energy_of_a_day_is_power_over_time_and_gaps_are_not_bridged() {
         ("2026-03-01", Some(500.0), None)
     );
 }
+
+#[test]
+fn fault_that_the_protocol_does_not_know_raises_no_alarm() {
+    let mut life = Life::new(Memory::default());
+    let made_up = Taken {
+        measured: Measured {
+            value: Some(PowerValue::Int(1)),
+            unit: String::new(),
+            gap: None,
+        },
+        quality: ReadingQuality::Undescribed,
+        ..taken("x1_fault", 0.0, None)
+    };
+    let told = life.say(Happening::Answered {
+        code: "vedtext",
+        taken: &[made_up],
+    });
+    assert!(!told.contains(&"alarm_raised"), "{told:?}");
+}
+
+#[test]
+fn passcode_of_a_battery_stays_in_the_decoder() {
+    let sample = include_str!("../../testdata/frames.jsonl")
+        .lines()
+        .map(|line| serde_json::from_str::<serde_json::Value>(line).unwrap())
+        .find(|sample| sample["protocol"] == "jk02" && sample["command"] == "getInfo")
+        .unwrap();
+    let hex = sample["response_hex"].as_str().unwrap();
+    let digits = hex.as_bytes().chunks(2).map(|pair| std::str::from_utf8(pair).unwrap());
+    let frame: Vec<u8> = digits.map(|pair| u8::from_str_radix(pair, 16).unwrap()).collect();
+    let protocol = crate::Library::new().get("jk02").unwrap();
+    let request = protocol.request("getInfo").unwrap();
+    let readings = request.decode(&frame).unwrap();
+    let taken = take(request.command(), &readings);
+    assert!(readings.iter().any(|reading| reading.name.contains("passcode")));
+    assert!(
+        !taken.is_empty() && !taken.iter().any(|taken| taken.name.contains("passcode")),
+        "{taken:?}"
+    );
+}
