@@ -62,6 +62,8 @@ mod sign_in;
 #[cfg(test)]
 mod slow;
 #[cfg(test)]
+mod socket;
+#[cfg(test)]
 mod statistics;
 #[cfg(test)]
 mod tls;
