@@ -66,3 +66,8 @@ const RANK: Record<Role, number> = { station: -1, viewer: 0, operator: 1, admin:
 export function covers(role: Role, needed: Role): boolean {
   return needed === "station" ? role === "station" : RANK[role] >= RANK[needed];
 }
+
+/** The person behind a command: whoever asked, or the owner of the key that did. */
+export function requester(command: Command): string {
+  return command.requester_owner ?? command.requested_by;
+}

@@ -1478,6 +1478,14 @@ export interface components {
              */
             why: string | null;
         };
+        /** @description Why. */
+        Remark: {
+            /**
+             * @description Why, up to 500 characters. An override demands it.
+             * @default
+             */
+            reason: string;
+        };
         /** @description The repeater at this moment. */
         RepeaterState: {
             /** @description The calls that are running. */
@@ -1919,14 +1927,11 @@ export interface components {
             /** @description `IDLE`, `RX`, `TX`, `ERROR` or `UNKNOWN`. */
             modem_state: string;
         };
-        /** @description Why. */
-        Word: {
-            /**
-             * @description Why, up to 500 characters. An override demands it.
-             * @default
-             */
-            reason: string;
-        };
+        /**
+         * @description How the station is.
+         * @enum {string}
+         */
+        Word: "well" | "degraded" | "down";
     };
     responses: never;
     parameters: never;
@@ -2364,7 +2369,7 @@ export interface operations {
         };
         requestBody: {
             content: {
-                "application/json": components["schemas"]["Word"];
+                "application/json": components["schemas"]["Remark"];
             };
         };
         responses: {
