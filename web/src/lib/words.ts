@@ -1,6 +1,7 @@
 // The field's words for what the service calls by short names, and a sentence for each kind of event.
 import type { Data, Event, HostMode, Mode, Qso } from "../api/types";
-import { NBSP, capital, figure } from "./format";
+import { DOUBTS } from "./aside";
+import { NBSP, capital, count, figure } from "./format";
 
 export const MODES: Record<HostMode, string> = {
   dstar: "D-Star",
@@ -113,6 +114,11 @@ const TELLERS: Record<string, Teller> = {
   pages_sent: (data) => `${number(data, "messages") ?? 0} pages sent`,
   packet: (data) => `${text(data, "from")} to ${text(data, "to")}: ${text(data, "text")}`,
   remote_command: (data) => `Remote command ${text(data, "command")} ${data["accepted"] ? "accepted" : "not understood"}`,
+  records_set_aside: (data) => {
+    const n = number(data, "count") ?? 1;
+    return `${capital(count(n, "record"))} ${DOUBTS[text(data, "doubt")] ?? ""} not believed, the last: ${text(data, "text")}`;
+  },
+  line_set_aside: (data) => `A line of ${text(data, "file")} was left out: it ended the ${text(data, "crashed").replaceAll("_", " ")} twice`,
   calls_hidden: (data) => (data["hidden"] ? "The host's log level hides its calls" : "Calls can be seen again"),
   station_started: (data) => `Station started, version ${text(data, "version")}`,
   station_stopping: () => "Station stops in order",
@@ -125,6 +131,14 @@ const TELLERS: Record<string, Teller> = {
   child_exited: (data) => `${actorName(text(data, "path"))} ${exitWords(data)}`,
   changes_missed: (data) => `${number(data, "count") ?? 0} changes of the tree were missed`,
   operator_request: (data) => `${text(data, "who")} asked to ${text(data, "request")} ${text(data, "path")}`,
+  user_added: (data) => `${text(data, "by")} let ${text(data, "name")} in as ${text(data, "role")}`,
+  user_changed: (data) => `${text(data, "by")} changed ${text(data, "name")}, now ${text(data, "role")}${data["password_changed"] ? ", with a new password" : ""}`,
+  user_removed: (data) => `${text(data, "by")} removed ${text(data, "name")}`,
+  key_added: (data) => `${text(data, "by")} made the key ${text(data, "name")} for a ${text(data, "role")}`,
+  key_revoked: (data) => `${text(data, "by")} revoked the key ${text(data, "name")}`,
+  session_started: (data) => `${text(data, "user")} signed in${text(data, "address") ? ` from ${text(data, "address")}` : ""}`,
+  session_ended: (data) => `${text(data, "user")} was signed out${text(data, "by") === text(data, "user") ? "" : ` by ${text(data, "by")}`}`,
+  sign_ins_refused: (data) => `${capital(count(number(data, "count") ?? 1, "sign-in"))} refused${text(data, "user") ? ` for ${text(data, "user")}` : ""}`,
   journal_trimmed: () => "Old events deleted, as configured",
 };
 
@@ -157,6 +171,10 @@ export function toneOf(event: Event): Tone | null {
     case "access_denied":
     case "changes_missed":
     case "calls_hidden":
+    case "line_set_aside":
+    case "records_set_aside":
+    case "command_overridden":
+    case "sign_ins_refused":
       return "attention";
     case "command_failed":
     case "command_unknown":
