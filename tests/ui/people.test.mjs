@@ -72,9 +72,10 @@ test("operator_restarts_an_actor_from_the_page_and_finds_it_in_the_audit", async
   await page.getByText(/The chain of .* is whole/).waitFor();
   const rows = page.getByRole("list", { name: /Audit/ }).getByRole("listitem");
   for (const step of ["requested", "executing", "done"]) {
-    await rows.filter({ hasText: step }).filter({ hasText: "actor.restart repeater/parser" }).first().waitFor();
+    await rows.filter({ hasText: step }).filter({ hasText: "Restart repeater/parser" }).first().waitFor();
   }
   await rows.filter({ hasText: "to see it come back" }).filter({ hasText: "ann" }).first().waitFor();
+  await page.screenshot({ path: `${SCREENSHOTS}audit-light.png` });
   assert.deepEqual(await violations(page), []);
   assert.deepEqual(errors, []);
   await close();
@@ -100,7 +101,7 @@ test("command_of_tier_3_waits_for_a_second_person_who_approves_it_in_another_bro
   await bob.page.getByText(/bob \(operator\) approved .*I see it too/).waitFor();
   await waiting(bob.page).waitFor({ state: "detached" });
 
-  await ann.page.getByText("Actor.restart repeater/log-tail: done, approved by bob.").waitFor();
+  await ann.page.getByText("Restart repeater/log-tail: done, approved by bob.").waitFor();
   await ann.page.locator("dd", { hasText: /^2$/ }).first().waitFor();
   const { items } = await station.get("/api/v1/commands");
   assert.equal(items.find((command) => command.id === id).state, "done");

@@ -72,10 +72,40 @@ export type Tone = "good" | "attention" | "bad" | "off";
 
 export const HEALTH: Record<string, Tone> = { well: "good", degraded: "attention", down: "bad" };
 
+/** Causes about a host: the station's own by one word, that of another below its name. */
+const OF_HOST = /^([^/]+\/)?(host|modem|log_level)$|^log$/;
+
+/** What the station does about a cause by itself, and what is left for a person. */
+export function doing({ subject, reason }: { subject: string; reason: string }): string {
+  if (subject === "log") return "The station looks for it again and again, and reads on where it stopped.";
+  if (/(^|\/)host$/.test(subject)) return "Its open calls are closed. It shows here by itself when it is back.";
+  if (/(^|\/)modem$/.test(subject)) return "The host tries to open it again; until then nobody can be heard.";
+  if (/(^|\/)log_level$/.test(subject)) return "Calls come back with FileLevel 1 or 2 in the host's configuration.";
+  if (subject === "gate") return "The station does not run it again by itself.";
+  if (subject === "journal") return reason.startsWith("nothing can be stored") ? "Those who write wait and try again: nothing that was accepted is lost." : "The station goes on with the new one.";
+  if (subject.startsWith("repeater/mqtt/")) return "The station tries again, at least twice a minute. The broker keeps what is said meanwhile.";
+  if (reason.startsWith("held")) return "The station leaves it down until somebody starts it. What it works on is kept.";
+  if (reason.includes("suspended")) return "The station has restarted it as often as it may, and leaves it to you.";
+  return subject === "station" ? "" : "The station restarts it by itself, after longer and longer pauses.";
+}
+
+/** What a command does, in a word or two; its verb where nobody has words for it yet. */
+const VERBS: Record<string, string> = {
+  "actor.restart": "Restart",
+  "actor.hold": "Hold",
+  "actor.start": "Start",
+  "config.apply": "Change the configuration of",
+  "config.rollback": "Go back to the last configuration of",
+  "config.reload": "Reload the configuration of",
+  "key.revoke": "Revoke the key",
+};
+export const verbOf = (verb: string): string => VERBS[verb] ?? verb;
+
 /** Where the page shows what a cause of bad health is about. */
 export function causeHref(subject: string): string {
-  if (["host", "modem", "log", "log_level"].includes(subject)) return "/repeater";
+  if (OF_HOST.test(subject)) return "/repeater";
   if (subject === "journal") return "/journal";
+  if (subject === "gate") return "/access";
   return subject === "station" ? "/actors" : `/actors/${subject}`;
 }
 
@@ -154,7 +184,7 @@ export function summary(event: Event): string {
   const { data } = event;
   if (event.type.startsWith("command_")) {
     const done = event.type.slice("command_".length).replaceAll("_", " ");
-    return `${text(data, "verb")} ${text(data, "target")}: ${done}${text(data, "requested_by") ? `, asked by ${text(data, "requested_by")}` : ""}`;
+    return `${verbOf(text(data, "verb"))} ${text(data, "target")}: ${done}${text(data, "requested_by") ? `, asked by ${text(data, "requested_by")}` : ""}`;
   }
   const teller = TELLERS[event.type];
   return teller ? teller(data) : capital(event.type.replaceAll("_", " "));
