@@ -29,6 +29,9 @@ const DEMO_FILE_ROOT: &str = "MMDVM";
 /// Any number; the same one gives the same traffic.
 const DEMO_SEED: u64 = 1;
 
+/// So long the simulated host has been at work already: a day of calls, so that lists and charts have something to show.
+const DEMO_PAST: Duration = Duration::from_secs(24 * 3600);
+
 /// How a run ended.
 enum End {
     Ordered,
@@ -77,6 +80,7 @@ fn stage(config: &mut Config, directory: &Path) -> anyhow::Result<Demo> {
         directory: logs,
         file_root: DEMO_FILE_ROOT.to_owned(),
         seed: DEMO_SEED,
+        past: DEMO_PAST,
     });
     let lines = directory.join("lines");
     fs::create_dir(&lines)?;

@@ -1,6 +1,7 @@
 //! A WebSocket to a station, as a client has it.
 
 use std::net::TcpStream;
+use std::time::Instant;
 
 use serde_json::Value;
 use tungstenite::client::IntoClientRequest;

@@ -826,14 +826,6 @@ export interface components {
          * @enum {string}
          */
         CommandState: "requested" | "approved" | "rejected" | "expired" | "cancelled" | "executing" | "done" | "failed" | "unknown" | "rolled_back" | "refused";
-        /** @description Why. */
-        CommandWord: {
-            /**
-             * @description Why, up to 500 characters. An override demands it.
-             * @default
-             */
-            reason: string;
-        };
         /** @description A person's decision. */
         Decision: {
             /** @description When. */
@@ -1664,6 +1656,14 @@ export interface components {
              * @default null
              */
             why: string | null;
+        };
+        /** @description Why. */
+        Remark: {
+            /**
+             * @description Why, up to 500 characters. An override demands it.
+             * @default
+             */
+            reason: string;
         };
         /** @description The repeater at this moment. */
         RepeaterState: {
@@ -2548,7 +2548,7 @@ export interface operations {
         };
         requestBody: {
             content: {
-                "application/json": components["schemas"]["CommandWord"];
+                "application/json": components["schemas"]["Remark"];
             };
         };
         responses: {

@@ -34,9 +34,7 @@ export interface Paged<T> {
   next?: string | null;
 }
 
-export interface Snapshot extends Omit<Schemas["Snapshot"], "signals"> {
-  signals: Signal[];
-}
+export type Snapshot = Omit<Schemas["Snapshot"], "signals"> & { signals: Signal[] };
 
 /** What the socket says: exactly one of these. */
 export type Frame =
