@@ -55,7 +55,11 @@ impl MmdvmHostActor {
             level: Level::Message,
         };
         // The log of the incarnation before is the past of this one.
-        let past = if env.incarnation() == 1 { settings.past } else { Duration::ZERO };
+        let past = if env.incarnation() == 1 {
+            settings.past
+        } else {
+            Duration::ZERO
+        };
         let host = Host::with_past(wanted, past);
         MmdvmHostActor {
             env,

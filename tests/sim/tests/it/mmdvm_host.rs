@@ -69,7 +69,10 @@ async fn host_logs_from_its_banner_to_its_farewell_and_again_after_a_restart() {
         .collect();
     assert_eq!(life, [STARTS, GOES, STARTS, GOES]);
     let more = text.matches("end of voice transmission").count() - calls;
-    assert!(more < 10, "the past is written once, but {more} calls came with the restart");
+    assert!(
+        more < 10,
+        "the past is written once, but {more} calls came with the restart"
+    );
 }
 
 #[tokio::test]
