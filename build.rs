@@ -8,8 +8,12 @@ use std::fs;
 use std::io;
 use std::path::{Path, PathBuf};
 
-/// Where the bundler leaves its files.
+/// Where the bundler leaves its files, unless the variable says otherwise.
 const BUILT: &str = "web/dist/page";
+
+/// Names the folder of the built page. The scripts set it: clones that share a target directory share what this script has
+/// said as well, and only a variable tells Cargo that another clone is asking.
+const BUILT_VARIABLE: &str = "STATIOND_PAGE";
 
 /// One folder a page.
 const PAGES: &str = "web/src/pages";
@@ -19,12 +23,14 @@ fn main() -> io::Result<()> {
     println!("cargo::rerun-if-changed=web/dist");
     println!("cargo::rerun-if-changed={PAGES}");
     println!("cargo::rerun-if-changed=build.rs");
+    println!("cargo::rerun-if-env-changed={BUILT_VARIABLE}");
     let root = PathBuf::from(env::var_os("CARGO_MANIFEST_DIR").unwrap_or_default());
+    let built = env::var_os(BUILT_VARIABLE).map_or_else(|| root.join(BUILT), PathBuf::from);
     let out = PathBuf::from(env::var_os("OUT_DIR").unwrap_or_default());
 
     let mut list = String::from("const ASSETS: &[Asset] = &[\n");
-    for file in files(&root.join(BUILT))? {
-        entry(&mut list, &root.join(BUILT), &file);
+    for file in files(&built)? {
+        entry(&mut list, &built, &file);
     }
     list.push_str("];\nconst PAGES: &[&str] = &[\n");
     for page in entries(&root.join(PAGES))?.into_iter().filter(|path| path.is_dir()) {

@@ -18,6 +18,8 @@
 mod crowd;
 #[path = "../tests/it/harness.rs"]
 mod harness;
+#[path = "../tests/it/socket.rs"]
+mod socket;
 
 use std::thread;
 use std::time::{Duration, Instant};

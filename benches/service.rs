@@ -15,6 +15,8 @@
 
 #[path = "../tests/it/harness.rs"]
 mod harness;
+#[path = "../tests/it/socket.rs"]
+mod socket;
 
 use std::process::Command;
 use std::thread;

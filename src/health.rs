@@ -10,6 +10,7 @@ use std::time::{Duration, Instant};
 use gate::{Gate, GateStatus};
 use journal::{Journal, JournalStatus, SetAside};
 use kernel::{HealthCause, Supervision};
+use model::power::{AlarmKind, DeviceState};
 use model::repeater::{HostState, ModemState, RepeaterState};
 use model::{Signal, Source, Timestamp};
 use parking_lot::Mutex;
@@ -18,6 +19,8 @@ use utoipa::ToSchema;
 
 /// Who says on the signal board how far the host's log is read.
 const LOG_TAIL: &str = "repeater.log_tail";
+/// Beneath this, those that follow the gateways' logs say the same.
+const GATEWAYS: &str = "repeater.gateway";
 /// Beneath this, those that listen to brokers say on the signal board how their connections are.
 const BROKERS: &str = "repeater.mqtt";
 
@@ -132,10 +135,13 @@ impl HealthLog {
         findings.extend(journal.opened().set_aside.as_ref().map(of_damage));
         findings.extend(repeater::states(journal).iter().flat_map(of_repeater));
         findings.extend(of_gate(&gate.status()));
-        findings.extend(journal.signals().snapshot(LOG_TAIL).iter().filter_map(of_log));
+        for tails in [LOG_TAIL, GATEWAYS] {
+            findings.extend(journal.signals().snapshot(tails).iter().filter_map(of_log));
+        }
         let now = Moment::now();
         let of_broker = |signal: &Signal| of_broker(signal, now.wall);
         findings.extend(journal.signals().snapshot(BROKERS).iter().filter_map(of_broker));
+        findings.extend(power::devices(journal.signals()).iter().flat_map(of_device));
         self.observe(now, findings)
     }
 
@@ -251,15 +257,43 @@ fn of_repeater((source, state): &(Source, RepeaterState)) -> Vec<Finding> {
         .collect()
 }
 
-/// What the log tail has to say about the host's log.
+/// What a device of the power system has to say about itself.
+fn of_device(device: &power::Device) -> Vec<Finding> {
+    let finding = |subject: String, reason: String| Finding {
+        subject,
+        word: Word::Degraded,
+        reason,
+    };
+    let problem = device.status.problem.as_deref().unwrap_or("no answer yet");
+    let state = match device.status.state {
+        DeviceState::Online | DeviceState::Probing => None,
+        DeviceState::Disconnected => Some(format!("{} cannot be reached: {problem}", device.status.port)),
+        DeviceState::Offline => Some(format!("the device does not answer: {problem}")),
+        DeviceState::Degraded => Some(format!("the device leaves questions unanswered: {problem}")),
+    };
+    let name = &device.name;
+    let alarms = device.status.alarms.iter();
+    // A silent device is told by its state already.
+    let alarms = alarms.filter(|alarm| alarm.kind != AlarmKind::DeviceSilent);
+    let alarms = alarms.map(|alarm| finding(format!("power/{name}/{}", alarm.reading), alarm.text.clone()));
+    let state = state.map(|reason| finding(format!("power/{name}"), reason));
+    state.into_iter().chain(alarms).collect()
+}
+
+/// What a log tail has to say about the host's log, or about a gateway's.
 fn of_log(progress: &Signal) -> Option<Finding> {
     #[derive(Deserialize)]
     struct Progress {
         problem: Option<String>,
     }
+    if &*progress.name != "progress" {
+        return None;
+    }
+    let source = progress.source.as_str().strip_prefix(GATEWAYS);
+    let gateway = source.and_then(|rest| rest.strip_prefix('.'));
     let progress: Progress = serde_json::from_str(progress.data.get()).ok()?;
     progress.problem.map(|reason| Finding {
-        subject: "log".to_owned(),
+        subject: gateway.map_or_else(|| "log".to_owned(), |name| format!("repeater/gateways/{name}")),
         word: Word::Degraded,
         reason,
     })

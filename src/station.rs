@@ -7,7 +7,9 @@
 //! ├─ config        the configuration in force, and its versions
 //! ├─ gate          every effect on the outside world
 //! ├─ simulator     demo only: the host that writes the log
-//! ├─ repeater      (rest_for_one) state-machine, parser, log-tail: consumers first; mqtt (one_for_one): one child a host
+//! ├─ power-plant   demo only: the devices of the power group
+//! ├─ repeater      (rest_for_one) state-machine, parser, log-tail: consumers first; mqtt, gateways (one_for_one): one child each
+//! ├─ power         (one_for_one) if devices are configured: one child an inverter, battery or charger
 //! ├─ recorder      the tree's own diary
 //! └─ web           page and API
 //! ```
@@ -30,7 +32,7 @@ use journal::{Journal, JournalActor};
 use kernel::{Child, ChildSpec, ExitReason, Health, OnExhausted, Outcome, Supervision, SupervisorSpec};
 use model::{Command, CommandState, Identity, Role, Tier};
 use repeater::Section;
-use sim::MmdvmHostActor;
+use sim::{MmdvmHostActor, PowerPlantActor};
 use thiserror::Error;
 use tokio::sync::SetOnce;
 
@@ -52,6 +54,16 @@ const RELOAD_LIMIT: Duration = Duration::from_secs(40);
 pub(crate) struct Demo {
     /// Writes the log that the repeater group follows.
     pub(crate) host: ChildSpec<MmdvmHostActor>,
+    /// Speaks for the devices of the power group.
+    pub(crate) plant: ChildSpec<PowerPlantActor>,
+}
+
+impl Demo {
+    /// Without them the station does its work all the same.
+    fn children(self) -> [Child; 2] {
+        let host = self.host.on_exhausted(OnExhausted::Suspend);
+        [host.into(), self.plant.on_exhausted(OnExhausted::Suspend).into()]
+    }
 }
 
 /// What the station's own actors know of it.
@@ -159,9 +171,9 @@ pub(crate) fn launch(loaded: &Loaded, demo: Option<Demo>, level: LevelSwitch) ->
         seal,
     };
 
-    let simulator = demo.map(|demo| demo.host.on_exhausted(OnExhausted::Suspend));
     let section = Section::new(move || live.running().config.repeater.clone());
     let repeater = repeater::children(section, &journal);
+    let power = power::children(&config.power, &journal).map(Child::from);
     let recorder = recorder::child(shared.clone()).on_exhausted(OnExhausted::Suspend);
     let web = web::child(listener, shared.clone(), tls);
 
@@ -170,8 +182,9 @@ pub(crate) fn launch(loaded: &Loaded, demo: Option<Demo>, level: LevelSwitch) ->
         .child(access_child)
         .child(config_child.on_exhausted(OnExhausted::Suspend))
         .child(gate_child.on_exhausted(OnExhausted::Suspend))
-        .children(simulator.map(Child::from))
+        .children(demo.into_iter().flat_map(Demo::children))
         .child(repeater)
+        .children(power)
         .child(recorder)
         .child(web);
 

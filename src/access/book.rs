@@ -233,6 +233,21 @@ pub(crate) enum Refusal {
 }
 
 impl Book {
+    /// The person behind a key: who made it, or who made the key that made it. A key that the command line or this computer made
+    /// stands for nobody else.
+    pub(crate) fn owner_of<'a>(&'a self, key: &'a Key) -> Option<&'a str> {
+        let mut maker = key.created_by.as_str();
+        // A key cannot be older than its maker, but names are given again.
+        for _ in 0..MAX_KEYS {
+            let Some(name) = maker.strip_prefix("key:") else { break };
+            match self.keys.values().find(|key| key.name == name) {
+                Some(key) => maker = &key.created_by,
+                None => break,
+            }
+        }
+        self.users.contains_key(maker).then_some(maker)
+    }
+
     /// Whether anybody is written here, and set-up is over.
     pub(crate) fn has_accounts(&self) -> bool {
         !self.users.is_empty() || !self.keys.is_empty()

@@ -291,7 +291,11 @@ impl Access {
             Credential::Key(id) => {
                 let key = book.keys.get(id).filter(|key| key.is_live(now))?;
                 key.last_used.note(now);
-                Some(Identity::new(&format!("key:{}", key.name), key.role).owned_by(&key.created_by))
+                let identity = Identity::new(&format!("key:{}", key.name), key.role);
+                Some(match book.owner_of(key) {
+                    Some(owner) => identity.owned_by(owner),
+                    None => identity,
+                })
             }
             Credential::Session(id) => {
                 let session = book.sessions.get(id)?;

@@ -9,6 +9,7 @@ mod client;
 mod command;
 mod key;
 mod logging;
+mod power;
 mod replay;
 mod run;
 mod user;
@@ -62,6 +63,8 @@ enum Command {
     Gate(command::Arguments),
     /// Check that nobody has changed who did what.
     Audit(audit::Arguments),
+    /// Inverters, batteries and chargers: what their frames say.
+    Power(power::Arguments),
     /// Copy the journal, also while the station runs. To restore: stop the station and put the copy in its place.
     Backup(backup::Arguments),
 }
@@ -92,6 +95,7 @@ pub(crate) fn main() -> ExitCode {
             Ok(config) => audit::audit(&config, &arguments),
             Err(problems) => return refuse(&problems),
         },
+        Command::Power(arguments) => power::power(&arguments),
         Command::Backup(arguments) => match config::load(arguments.file.config.as_deref()) {
             Ok(config) => backup::backup(&config, &arguments),
             Err(problems) => return refuse(&problems),

@@ -7,7 +7,7 @@ use std::process::ExitCode;
 use std::time::Duration;
 
 use anyhow::Context;
-use sim::{MmdvmHostSettings, mmdvm_host};
+use sim::{MmdvmHostSettings, PowerPlantSettings, mmdvm_host, power_plant};
 use tempfile::TempDir;
 use tokio::signal::unix::{SignalKind, signal};
 use tokio::time::MissedTickBehavior;
@@ -29,6 +29,9 @@ const DEMO_FILE_ROOT: &str = "MMDVM";
 
 /// Any number; the same one gives the same traffic.
 const DEMO_SEED: u64 = 1;
+
+/// So long the simulated host has been at work already: a day of calls, so that lists and charts have something to show.
+const DEMO_PAST: Duration = Duration::from_secs(24 * 3600);
 
 /// How a run ended.
 enum End {
@@ -68,7 +71,7 @@ pub(super) fn demo(file: Option<&Path>) -> ExitCode {
     })
 }
 
-/// Points the configuration to the stage and hires the host.
+/// Points the configuration to the stage and hires the host and the power plant.
 fn stage(config: &mut Config, directory: &Path) -> anyhow::Result<Demo> {
     let logs = directory.join("log");
     fs::create_dir(&logs)?;
@@ -79,8 +82,18 @@ fn stage(config: &mut Config, directory: &Path) -> anyhow::Result<Demo> {
         directory: logs,
         file_root: DEMO_FILE_ROOT.to_owned(),
         seed: DEMO_SEED,
+        past: DEMO_PAST,
     });
-    Ok(Demo { host })
+    let lines = directory.join("lines");
+    fs::create_dir(&lines)?;
+    for (name, device) in &mut config.power {
+        device.port = lines.join(name).display().to_string();
+    }
+    let plant = power_plant(PowerPlantSettings {
+        directory: lines,
+        seed: DEMO_SEED,
+    });
+    Ok(Demo { host, plant })
 }
 
 fn with(

@@ -17,7 +17,8 @@ use std::path::{Path, PathBuf};
 
 use gate::GateConfig;
 use journal::JournalConfig;
-use repeater::{MqttConfig, RepeaterConfig};
+use power::{DeviceConfig, PowerConfig};
+use repeater::{GatewayConfig, MqttConfig, RepeaterConfig};
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
@@ -43,6 +44,7 @@ pub(crate) struct Config {
     pub(crate) journal: JournalConfig,
     pub(crate) gate: GateConfig,
     pub(crate) repeater: RepeaterConfig,
+    pub(crate) power: PowerConfig,
     pub(crate) web: WebConfig,
     pub(crate) clients: ClientsConfig,
     pub(crate) access: AccessConfig,
@@ -56,6 +58,7 @@ impl Checked for Config {
             ("journal", self.journal.problems()),
             ("gate", self.gate.problems()),
             ("repeater", self.repeater.problems()),
+            ("power", power::problems(&self.power)),
             ("web", self.web.problems()),
             ("clients", self.clients.problems()),
             ("access", self.access.problems()),
@@ -72,7 +75,13 @@ impl Checked for Config {
 
     fn templates() -> Vec<(&'static str, Value)> {
         let host = serde_json::to_value(MqttConfig::default());
-        vec![("repeater.mqtt", host.unwrap_or_default())]
+        let gateway = serde_json::to_value(GatewayConfig::default());
+        let device = serde_json::to_value(DeviceConfig::default());
+        vec![
+            ("repeater.mqtt", host.unwrap_or_default()),
+            ("repeater.gateways", gateway.unwrap_or_default()),
+            ("power", device.unwrap_or_default()),
+        ]
     }
 }
 

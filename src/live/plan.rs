@@ -81,6 +81,8 @@ pub(crate) fn possible(wanted: &Config, launched: &Config) -> Config {
     config.repeater.clone_from(&wanted.repeater);
     let hosts = &launched.repeater.mqtt;
     config.repeater.mqtt.retain(|name, _| hosts.contains_key(name));
+    let gateways = &launched.repeater.gateways;
+    config.repeater.gateways.retain(|name, _| gateways.contains_key(name));
     config
 }
 

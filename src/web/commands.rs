@@ -78,7 +78,7 @@ pub(crate) struct DryRun {
 /// Why.
 #[derive(Debug, Default, Deserialize, ToSchema)]
 #[serde(default, deny_unknown_fields)]
-pub(crate) struct Word {
+pub(crate) struct Remark {
     /// Why, up to 500 characters. An override demands it.
     reason: String,
 }
@@ -155,7 +155,7 @@ pub(crate) async fn post_command(
 /// Says something to a command.
 #[utoipa::path(post, path = "/api/v1/commands/{id}/{word}", tag = "commands",
     params(("id" = u64, Path, description = "Number of the command"), ("word" = Say, Path, description = "What to say")),
-    request_body = Word,
+    request_body = Remark,
     responses(
     (status = 200, description = "It has ended; see its state", body = Command),
     (status = 202, description = "It waits for more people, or runs", body = Command),
@@ -168,7 +168,7 @@ pub(crate) async fn post_word(
     api: Data<Api>,
     caller: Caller,
     path: Path<(u64, Say)>,
-    body: Json<Word>,
+    body: Json<Remark>,
 ) -> Result<HttpResponse, Problem> {
     let (id, say) = path.into_inner();
     let (gate, by) = (&api.station.gate, &caller.identity);

@@ -20,6 +20,7 @@ mod health;
 mod openapi;
 mod page;
 mod paging;
+mod power;
 mod problem;
 mod repeater;
 mod scribe;
@@ -282,6 +283,7 @@ fn routes(config: &mut ServiceConfig) {
         health::routes,
         auth::routes,
         repeater::routes,
+        power::routes,
         statistics::routes,
         export::routes,
         events::routes,

@@ -12,7 +12,8 @@ use utoipa_swagger_ui::{Config, SwaggerUi};
 
 use super::compat::mmdvm;
 use super::{
-    actors, audit, auth, commands, configuration, events, export, feed, health, repeater, signals, sse, statistics, ws,
+    actors, audit, auth, commands, configuration, events, export, feed, health, power, repeater, signals, sse,
+    statistics, ws,
 };
 
 /// The API, described.
@@ -31,6 +32,8 @@ use super::{
         repeater::get_call,
         repeater::list_last_heard,
         repeater::list_links,
+        power::list_devices,
+        power::get_device,
         statistics::get_statistics,
         statistics::get_quality,
         export::get_csv,
@@ -77,6 +80,7 @@ use super::{
     components(schemas(model::Subscribe, feed::Frame, commands::DryRun, commands::Say)),
     tags(
         (name = "repeater", description = "Calls, modes and links of the repeater"),
+        (name = "power", description = "Inverters, batteries and chargers"),
         (name = "events", description = "The journal"),
         (name = "live", description = "What happens, as it happens"),
         (name = "access", description = "Who may come in: sign-in, sessions, users, keys"),
@@ -159,7 +163,7 @@ mod tests {
             let name = reference.split('"').next().unwrap();
             assert!(schemas.contains_key(name), "{name} is referred to and missing");
         }
-        assert_eq!(description["paths"].as_object().unwrap().len(), 40);
+        assert_eq!(description["paths"].as_object().unwrap().len(), 42);
     }
 
     #[test]

@@ -33,6 +33,20 @@ fn demo_answers_on_every_endpoint_and_calls_move() {
 }
 
 #[test]
+fn demo_shows_an_inverter_two_batteries_and_a_charger_with_energy_flowing() {
+    let station = Station::demo();
+    let page = station.wait_for("/api/v1/power", |page| {
+        let items = page["items"].as_array().unwrap();
+        items.len() == 4 && items.iter().all(|device| device["state"] == "online")
+    });
+    let reading = |device: usize, name: &str| page["items"][device]["readings"][name]["value"].as_f64();
+    assert!(reading(0, "battery_voltage") > Some(48.0), "{page:#}");
+    assert!(reading(1, "soc") > Some(30.0), "{page:#}");
+    assert!(reading(2, "panel_power").is_some(), "{page:#}");
+    assert!(reading(3, "ac_output_active_power") > Some(100.0), "{page:#}");
+}
+
+#[test]
 fn page_and_documentation_come_from_the_binary() {
     let station = Station::demo();
     for (path, kind) in [

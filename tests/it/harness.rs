@@ -2,7 +2,6 @@
 
 use std::fs::{self, File, OpenOptions};
 use std::io::{BufRead, BufReader, Write};
-use std::net::TcpStream;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, ExitStatus, Stdio};
 use std::sync::mpsc::{self, Receiver};
@@ -12,8 +11,8 @@ use std::time::{Duration, Instant};
 use model::Timestamp;
 use serde_json::{Value, json};
 use tempfile::TempDir;
-use tungstenite::client::IntoClientRequest;
-use tungstenite::{HandshakeError, Message, WebSocket};
+
+pub(crate) use crate::socket::Socket;
 
 /// How long anything in a test may take.
 pub(crate) const LIMIT: Duration = Duration::from_secs(20);
@@ -309,70 +308,6 @@ fn answer(answer: Result<ureq::http::Response<ureq::Body>, ureq::Error>) -> (u16
     (status, body)
 }
 
-/// A live session.
-pub(crate) struct Socket(WebSocket<TcpStream>);
-
-impl Socket {
-    fn open(station: &Station, subscribe: &Value) -> Socket {
-        let mut socket = Socket::connect(station, "/ws");
-        socket.send(&subscribe.to_string());
-        socket
-    }
-
-    fn connect(station: &Station, path: &str) -> Socket {
-        Socket::connect_as(station, path, &[]).expect("a WebSocket")
-    }
-
-    /// With headers; the status code where the service opens none.
-    pub(crate) fn connect_as(station: &Station, path: &str, headers: &[(&'static str, &str)]) -> Result<Socket, u16> {
-        let stream = TcpStream::connect(&station.address).expect("connected");
-        stream.set_read_timeout(Some(LIMIT)).expect("a limit");
-        let url = format!("ws://{}{path}", station.address);
-        let mut request = url.into_client_request().expect("a request");
-        for (name, value) in headers {
-            request.headers_mut().insert(*name, value.parse().expect("a header"));
-        }
-        match tungstenite::client(request, stream) {
-            Ok((socket, _)) => Ok(Socket(socket)),
-            Err(HandshakeError::Failure(tungstenite::Error::Http(answer))) => Err(answer.status().as_u16()),
-            Err(error) => panic!("{error}"),
-        }
-    }
-
-    pub(crate) fn send(&mut self, text: &str) {
-        self.0.send(Message::text(text)).expect("sent");
-    }
-
-    /// The next frame; pings are answered on the way.
-    pub(crate) fn next(&mut self) -> Value {
-        self.next_or_close().expect("the session is open")
-    }
-
-    /// `None` once the service closes the session.
-    pub(crate) fn next_or_close(&mut self) -> Option<Value> {
-        let deadline = Instant::now() + LIMIT;
-        while Instant::now() < deadline {
-            match self.0.read() {
-                Ok(Message::Text(text)) => return Some(serde_json::from_str(&text).expect("JSON")),
-                Ok(Message::Close(_)) | Err(tungstenite::Error::ConnectionClosed) => return None,
-                Ok(_) => {}
-                Err(error) => panic!("session: {error}"),
-            }
-        }
-        panic!("the session says nothing");
-    }
-
-    /// Reads on to an event of this type.
-    pub(crate) fn event(&mut self, event_type: &str) -> Value {
-        loop {
-            let frame = self.next();
-            if frame["event"]["type"] == event_type {
-                return frame["event"].clone();
-            }
-        }
-    }
-}
-
 /// A directory with configuration, journal and logs.
 pub(crate) struct Stage {
     directory: TempDir,
@@ -429,8 +364,12 @@ impl Stage {
     /// The log of today, opened for appending as the host does.
     pub(crate) fn log(&self) -> Log {
         let (year, month, day) = Timestamp::now().utc_date();
-        let path = self.logs().join(format!("MMDVM-{year:04}-{month:02}-{day:02}.log"));
-        Log::open(&path)
+        self.log_named(&format!("MMDVM-{year:04}-{month:02}-{day:02}.log"))
+    }
+
+    /// Another file beside it.
+    pub(crate) fn log_named(&self, name: &str) -> Log {
+        Log::open(&self.logs().join(name))
     }
 }
 

@@ -36,6 +36,8 @@ mod gate;
 #[cfg(test)]
 mod gate_kill;
 #[cfg(test)]
+mod gateways;
+#[cfg(test)]
 mod harness;
 #[cfg(test)]
 mod kill9;
@@ -52,6 +54,8 @@ mod people;
 #[cfg(test)]
 mod poison;
 #[cfg(test)]
+mod power;
+#[cfg(test)]
 mod problems;
 #[cfg(test)]
 mod shutdown;
@@ -59,6 +63,8 @@ mod shutdown;
 mod sign_in;
 #[cfg(test)]
 mod slow;
+#[cfg(test)]
+mod socket;
 #[cfg(test)]
 mod statistics;
 #[cfg(test)]

@@ -34,8 +34,11 @@ mod unleashed {
     use serde_json::Value;
 
     use super::{PARSER, STATE_MACHINE};
+    use crate::broker::{Broker, Host, stage};
     use crate::harness::{LIMIT, Stage, Station, stationd};
+    use crate::mqtt::{callsigns, listens, newest};
 
+    const MQTT_FEED: &str = "chaos: panic the feed";
     const PROCESS: &str = "chaos: abort the process";
     /// How a process ends that aborts.
     const SIGABRT: i32 = 6;
@@ -90,15 +93,48 @@ mod unleashed {
     }
 
     #[test]
-    fn line_that_aborts_the_process_is_set_aside_after_four_lives() {
+    fn line_that_aborts_the_process_is_set_aside_after_seven_lives() {
         let stage = Stage::new();
         write(&stage, &[PROCESS]);
-        for _ in 0..4 {
+        for _ in 0..7 {
             assert_eq!(live(&stage).signal(), Some(SIGABRT));
         }
         let aside = set_aside(&Station::run(&stage));
         assert_eq!(aside.len(), 1, "{aside:#?}");
         assert_eq!(aside[0]["crashed"], "process");
         assert!(aside[0]["text"].as_str().unwrap().contains(PROCESS));
+    }
+    #[test]
+    fn message_that_panics_the_feed_twice_is_set_aside_and_acknowledged() {
+        let broker = Broker::run();
+        let stage = stage(&broker.section("gb7xx", ""));
+        let station = Station::run(&stage);
+        listens(&station, "gb7xx");
+        let host = Host::connect(&broker, "mmdvm");
+        host.call("G4KLX");
+        host.log(MQTT_FEED);
+        host.call("F4ABC");
+        newest(&station, "F4ABC");
+        assert_eq!(callsigns(&station), ["G4KLX", "F4ABC"]);
+        let mut aside = station.events("repeater");
+        aside.retain(|event| event["type"] == "line_set_aside");
+        assert_eq!(aside.len(), 1, "{aside:#?}");
+        assert_eq!(aside[0]["data"]["crashed"], "mqtt_feed");
+        assert_eq!(aside[0]["data"]["file"], "mmdvm/log");
+        assert!(aside[0]["data"]["text"].as_str().unwrap().contains(MQTT_FEED));
+
+        // Acknowledged: the broker does not send it to a successor, which would count it as known.
+        drop(station);
+        let station = Station::run(&stage);
+        listens(&station, "gb7xx");
+        host.call("M0ABC");
+        newest(&station, "M0ABC");
+        let page = station.wait_for("/api/v1/signals?source=repeater.mqtt.gb7xx", |page| {
+            let items = page["items"].as_array().unwrap();
+            items.iter().any(|item| item["signal"] == "messages")
+        });
+        let items = page["items"].as_array().unwrap();
+        let messages = items.iter().find(|item| item["signal"] == "messages").unwrap();
+        assert_eq!(messages["data"]["repeated"], 0, "{messages:#}");
     }
 }

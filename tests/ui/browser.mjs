@@ -31,7 +31,7 @@ export async function open(browser, url, { theme = "light", size = DESK, prepare
   const own = new URL(url).host;
   page.on("pageerror", (error) => errors.push(String(error)));
   page.on("console", (message) => {
-    // A service without sign-in answers 404 where the page asks for it, which the browser thinks worth an error.
+    // What a service does not have yet is answered with 404, which the browser thinks worth an error.
     if (message.type() === "error" && !message.text().includes("404")) errors.push(message.text());
   });
   page.on("request", (request) => {

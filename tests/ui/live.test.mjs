@@ -53,6 +53,9 @@ test("fault_is_named_on_the_overview_with_its_cause_and_leads_there", async () =
       await settled(page);
       const cause = page.getByRole("list", { name: "What needs you" }).getByRole("link", { name: /repeater\/parser.*held/ });
       await cause.waitFor();
+      await cause.getByText("The station leaves it down until somebody starts it.").waitFor();
+      await cause.getByText(/^for \d+\s(s|min)$/).waitFor();
+      await page.getByRole("region", { name: "What happened" }).getByText(/^Hold repeater\/parser: done, asked by local$/).waitFor();
       await page.screenshot({ path: `${SCREENSHOTS}degraded-${theme}-${size ? "phone" : "desk"}.png` });
       assert.deepEqual(await violations(page), []);
       await cause.click();

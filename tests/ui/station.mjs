@@ -1,5 +1,8 @@
 // A station of one's own on a free port: the built binary, as a person would start it.
 import { spawn } from "node:child_process";
+import { mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
 import { createInterface } from "node:readline";
 
 const LIMIT_MS = 30_000;
@@ -7,9 +10,20 @@ const LIMIT_MS = 30_000;
 /** What is built: by STATIOND_BINARY, or where Cargo leaves it. */
 export const BINARY = process.env.STATIOND_BINARY ?? `${process.env.CARGO_TARGET_DIR ?? "target"}/debug/stationd`;
 
-/** Starts a demo station and resolves once it listens. `stop` ends it; whoever starts one has to. */
-export async function demo(environment = {}) {
-  const child = spawn(BINARY, ["demo"], {
+const DEMO = readFileSync(new URL("../../config/demo.toml", import.meta.url), "utf8");
+
+/** A password that nobody minds reading here. */
+export const PASSWORD = "correct horse battery";
+
+/**
+ * Starts a demo station and resolves once it listens; `more` is added to its configuration. `stop` ends it; whoever starts
+ * one has to.
+ */
+export async function demo({ more = "", environment = {} } = {}) {
+  const home = mkdtempSync(join(tmpdir(), "stationd-ui-"));
+  const config = join(home, "stationd.toml");
+  writeFileSync(config, `${DEMO}\n${more}`);
+  const child = spawn(BINARY, ["demo", "--config", config], {
     env: { ...process.env, STATIOND__WEB__PORT: "0", STATIOND__LOG__FORMAT: "json", ...environment },
     stdio: ["ignore", "ignore", "pipe"],
   });
@@ -24,8 +38,27 @@ export async function demo(environment = {}) {
       child.kill("SIGCONT");
       child.kill("SIGTERM");
       await ended;
+      rmSync(home, { recursive: true, force: true });
     },
   };
+}
+
+/** Lets people in, by name and role. The first has to be an admin, who lets in the others. */
+export async function people({ url }, roles) {
+  let admin = {};
+  for (const [name, role] of Object.entries(roles)) {
+    await told(url, "/api/v1/users", { name, role, password: PASSWORD }, admin);
+    if (admin.Cookie) continue;
+    const { answer, body } = await told(url, "/api/v1/session", { user: name, password: PASSWORD });
+    admin = { Cookie: answer.headers.getSetCookie()[0].split(";")[0], "X-CSRF-Token": body.csrf };
+  }
+}
+
+async function told(url, path, what, headers = {}) {
+  const answer = await fetch(url + path, { method: "POST", headers: { "Content-Type": "application/json", ...headers }, body: JSON.stringify(what) });
+  const body = await answer.json();
+  if (!answer.ok) throw new Error(`${path}: ${answer.status} ${JSON.stringify(body)}`);
+  return { answer, body };
 }
 
 function listening(child) {

@@ -24,6 +24,7 @@ mod append;
 mod config;
 mod error;
 mod journal;
+mod ledger;
 mod notes;
 mod opened;
 mod projection;
@@ -42,6 +43,7 @@ pub use append::{
 pub use config::{JournalConfig, Synchronous};
 pub use error::{AppendError, JournalError};
 pub use journal::Journal;
+pub use ledger::{Fenced, Ledger};
 pub use opened::{IntegrityCheck, Opened, SetAside};
 pub use projection::{Projection, ProjectionError};
 pub use query::{EventFilter, EventQuery, Order};

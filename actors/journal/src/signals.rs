@@ -8,8 +8,9 @@ use std::collections::{BTreeMap, HashMap};
 use std::ops::Bound;
 use std::sync::Arc;
 
-use model::{Signal, Source};
+use model::{Signal, Source, Timestamp};
 use parking_lot::Mutex;
+use serde::Serialize;
 use tokio::sync::watch;
 
 /// Most (source, name) pairs on the board. A mesh of some hundred nodes with a few values each fits well.
@@ -71,6 +72,24 @@ impl SignalBoard {
             self.changes.send_modify(|latest| *latest = change.max(*latest));
         }
         change.is_some()
+    }
+
+    /// Shows `value` under this name, as of now. One that cannot be written is a bug, and told in the log.
+    pub fn show(&self, source: &Source, name: &str, value: &impl Serialize) {
+        match serde_json::value::to_raw_value(value) {
+            Ok(data) => {
+                let signal = Signal {
+                    at: Timestamp::now(),
+                    source: source.clone(),
+                    name: name.into(),
+                    data: data.into(),
+                };
+                if !self.set(signal) {
+                    tracing::warn!(%source, name, "the signal board is full");
+                }
+            }
+            Err(error) => tracing::error!(%error, %source, name, "signal not written"),
+        }
     }
 
     /// The present values whose source fits the pattern, those that changed last at the end.

@@ -7,6 +7,7 @@
 mod access;
 mod command;
 mod event;
+pub mod power;
 pub mod repeater;
 mod signal;
 mod subscribe;

@@ -1,5 +1,6 @@
 //! The `[repeater]` section of the configuration.
 
+mod gateway;
 mod mqtt;
 
 use std::collections::BTreeMap;
@@ -7,6 +8,7 @@ use std::path::PathBuf;
 
 use serde::{Deserialize, Serialize};
 
+pub use gateway::GatewayConfig;
 pub use mqtt::{MqttConfig, MqttVersion, Secret};
 
 /// Where the repeater's host is heard: its log, brokers, or both.
@@ -23,6 +25,8 @@ pub struct RepeaterConfig {
     pub rotate: bool,
     /// Whether to begin with the oldest file that is there; otherwise the first start begins with the newest.
     pub history: bool,
+    /// Gateways that write logs of their own, by a name of one's own.
+    pub gateways: BTreeMap<String, GatewayConfig>,
     /// Hosts that speak MQTT, by a name of one's own.
     pub mqtt: BTreeMap<String, MqttConfig>,
 }
@@ -35,6 +39,7 @@ impl Default for RepeaterConfig {
             file_root: "MMDVM".to_owned(),
             rotate: true,
             history: true,
+            gateways: BTreeMap::new(),
             mqtt: BTreeMap::new(),
         }
     }
@@ -55,10 +60,8 @@ impl RepeaterConfig {
             let reason = "must name a directory, as long as no host is heard by [repeater.mqtt.NAME]";
             problems.push(("log_directory".to_owned(), reason.to_owned()));
         }
-        if self.file_root.is_empty() || self.file_root.contains(['/', '\0']) {
-            let reason = format!("must be the beginning of a file name, not {:?}", self.file_root);
-            problems.push(("file_root".to_owned(), reason));
-        }
+        problems.extend(file_root_problem(&self.file_root).map(|reason| ("file_root".to_owned(), reason)));
+        problems.extend(self.gateway_problems());
         for (name, host) in &self.mqtt {
             problems.extend(mqtt::name_problem(name).map(|reason| (format!("mqtt.{name}"), reason)));
             let named = |(key, reason)| (format!("mqtt.{name}.{key}"), reason);
@@ -80,6 +83,12 @@ impl RepeaterConfig {
         };
         before.into_iter().find(|(_, other)| same(other)).map(|(name, _)| name)
     }
+}
+
+/// Whether names of files can begin with this.
+fn file_root_problem(root: &str) -> Option<String> {
+    let bad = root.is_empty() || root.contains(['/', '\0']);
+    bad.then(|| format!("must be the beginning of a file name, not {root:?}"))
 }
 
 #[cfg(test)]

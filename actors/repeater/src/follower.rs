@@ -13,8 +13,8 @@ use std::path::{Path, PathBuf};
 use bytes::Bytes;
 use memchr::memchr;
 
-use crate::config::RepeaterConfig;
-use crate::tail::{FileId, Found, Mark, Names, Place, Plan, Position, cut, plan};
+use crate::log::Log;
+use crate::tail::{FileId, Found, Mark, Names, Place, Plan, Position, Seen, cut, plan};
 
 /// Most bytes that are read and on their way at once: some thousand lines, one append.
 pub(crate) const CHUNK_BYTES: usize = 64 * 1024;
@@ -98,27 +98,36 @@ pub(crate) struct Follower {
     names: Names,
     history: bool,
     open: Option<(FileId, File)>,
+    seen: Seen,
 }
 
 impl Follower {
-    pub(crate) fn new(config: &RepeaterConfig) -> Follower {
+    pub(crate) fn new(log: &Log) -> Follower {
         Follower {
-            directory: config.log_directory.clone(),
-            names: Names::new(&config.file_root, config.rotate),
-            history: config.history,
+            directory: log.directory.clone(),
+            names: Names::new(&log.file_root, log.rotate),
+            history: log.history,
             open: None,
+            seen: Seen::default(),
         }
     }
 
     /// Reads the next lines behind `position`, if there are any.
     pub(crate) fn look(&mut self, position: &Position) -> io::Result<Look> {
         let found = self.found(position)?;
-        let Plan::Read { name, place, is_over } = plan(&self.names, position, &found, self.history) else {
+        let place = position.as_ref();
+        let stray = place.and_then(|place| self.seen.stray(&self.names, place, &found));
+        self.seen.note(&self.names, place, &found);
+        let plan = plan(&self.names, position, &found, self.history, stray);
+        let Plan::Read { name, place, is_over } = plan else {
             let logs = found.into_iter().map(|found| found.name);
             let newest = logs.filter(|name| self.names.is_log(name)).max();
             return Ok(Look::NoFile { newest });
         };
-        let start = Place::start(&name, place.file);
+        let start = Place {
+            left: place.left.clone(),
+            ..Place::start(&name, place.file)
+        };
         if let Some(look) = self.read(position, &name, place, is_over)? {
             return Ok(look);
         }
@@ -257,6 +266,7 @@ fn to_u64(count: usize) -> u64 {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::RepeaterConfig;
 
     #[test]
     fn other_file_with_the_number_of_a_deleted_one_is_read_from_its_start() {
@@ -275,7 +285,7 @@ mod tests {
                 mark,
                 ..Place::start(NAME, file)
             });
-            match Follower::new(&config).look(&position).unwrap() {
+            match Follower::new(&Log::of_host(&config)).look(&position).unwrap() {
                 Look::Lines(chunk) => String::from_utf8(chunk.lines.to_vec()).unwrap(),
                 Look::Nothing { .. } | Look::NoFile { .. } => panic!("nothing"),
             }

@@ -4,13 +4,14 @@
 //! log files ── LogTailActor ── lines ─▶ ParserActor ── records ─▶ StateMachineActor ── facts + checkpoint ─▶ journal
 //!    tail/            ▲                  grammar/                     machine/              │ COMMIT
 //!                     └──────────────── answer: read on ◀───────────────────────────────────┘
+//! files of gateways ── the same three, one chain a gateway ── links alone ────────────── facts + checkpoint ─▶ journal
 //! brokers ──── MqttFeedActor, one a host: mqtt/, machine/ ──────────────────────── facts + snapshot ─▶ journal
 //! ```
 //!
 //! The log tail reads on when the journal has committed what was read: back-pressure from end to end, and each line
 //! counted once, whatever dies in between. The group is `rest_for_one`, consumers first: who dies takes those who feed
-//! it down as well, and they begin again where the checkpoint says. The hosts that speak MQTT are a group of their own
-//! behind them: one that fails restarts alone.
+//! it down as well, and they begin again where the checkpoint says. The hosts that speak MQTT and the gateways' logs are
+//! groups of their own behind them: one that fails restarts alone.
 //!
 //! **Sources.** The station's own host is `repeater`: the one whose log is followed, or where there is no log the first
 //! by name of those that speak MQTT. Every other host is `repeater.NAME`. Calls, statistics and last heard are of all
@@ -28,14 +29,13 @@ pub mod tail;
 
 mod config;
 mod follower;
-mod ledger;
+mod log;
 mod log_tail;
 mod mqtt_feed;
 mod parser;
 mod poison;
 mod projection;
 mod recorder;
-mod show;
 mod state_machine;
 
 use std::sync::Arc;
@@ -45,7 +45,9 @@ use kernel::{Child, ChildRef, ChildSpec, OnExhausted, StartError, Strategy, Supe
 use model::repeater::RepeaterState;
 use model::{Signal, Source};
 
-pub use config::{MqttConfig, MqttVersion, RepeaterConfig, Secret};
+use log::Log;
+
+pub use config::{GatewayConfig, MqttConfig, MqttVersion, RepeaterConfig, Secret};
 pub use log_tail::LogTailActor;
 pub use mqtt_feed::MqttFeedActor;
 pub use parser::ParserActor;
@@ -75,7 +77,7 @@ impl From<&RepeaterConfig> for Section {
     }
 }
 
-/// The group `repeater`: state-machine, parser, log-tail, and the group `mqtt` if there are such hosts.
+/// The group `repeater`: state-machine, parser, log-tail, and the groups `mqtt` and `gateways` if there are any.
 #[must_use]
 pub fn children(section: impl Into<Section>, journal: &Journal) -> SupervisorSpec {
     group(section, journal).0
@@ -85,39 +87,71 @@ pub fn children(section: impl Into<Section>, journal: &Journal) -> SupervisorSpe
 #[must_use]
 pub fn group(section: impl Into<Section>, journal: &Journal) -> (SupervisorSpec, ChildRef<StateMachineActor>) {
     let section = section.into();
-    let (machine, reader, tail) = (section.clone(), section.clone(), section.clone());
+    let host = |config: &RepeaterConfig| {
+        let off = || StartError::Disabled("repeater.log_directory is empty".to_owned());
+        config.follows_log().then(|| Log::of_host(config)).ok_or_else(off)
+    };
+    let (chain, state_machine) = chain("repeater", &section, journal, host);
+    let group = chain
+        .children(mqtt_group(&section, journal).map(Child::from))
+        .children(gateway_group(&section, journal).map(Child::from));
+    (group, state_machine)
+}
 
-    let keeper = journal.clone();
+/// Those who follow a log, consumers first.
+fn chain(
+    name: &str,
+    section: &Section,
+    journal: &Journal,
+    log: impl Fn(&RepeaterConfig) -> Result<Log, StartError> + Clone + Send + Sync + 'static,
+) -> (SupervisorSpec, ChildRef<StateMachineActor>) {
+    let section = section.clone();
+    let followed = move || log(&enabled(&section)?);
+    let (keeper, log) = (journal.clone(), followed.clone());
     let state_machine = ChildSpec::new("state-machine", move |env| {
-        logged(&machine)?;
-        StateMachineActor::new(env, &keeper)
+        StateMachineActor::new(env, &keeper, &log()?)
     });
     let state_machine_ref = state_machine.child_ref();
 
-    let (signals, consumer) = (journal.signals().clone(), state_machine.child_ref());
+    let (signals, log, consumer) = (journal.signals().clone(), followed.clone(), state_machine.child_ref());
     let parser = ChildSpec::new("parser", move |_| {
-        logged(&reader)?;
-        Ok(ParserActor::new(signals.clone(), consumer.clone()))
+        Ok(ParserActor::new(log()?, signals.clone(), consumer.clone()))
     });
 
     let signals = journal.signals().clone();
     let (consumer, keeper) = (parser.child_ref(), state_machine.child_ref());
     let log_tail = ChildSpec::new("log-tail", move |_| {
         Ok(LogTailActor::new(
-            &logged(&tail)?,
+            &followed()?,
             signals.clone(),
             consumer.clone(),
             keeper.clone(),
         ))
     });
 
-    let group = SupervisorSpec::new("repeater")
+    let chain = SupervisorSpec::new(name)
         .strategy(Strategy::RestForOne)
         .child(state_machine)
         .child(parser)
-        .child(log_tail)
-        .children(mqtt_group(&section, journal).map(Child::from));
-    (group, state_machine_ref)
+        .child(log_tail);
+    (chain, state_machine_ref)
+}
+
+/// The gateways that write logs of their own, a chain each. One that fails again and again is suspended, and nobody else
+/// notices.
+fn gateway_group(section: &Section, journal: &Journal) -> Option<SupervisorSpec> {
+    let child = |name: String| {
+        let known = name.clone();
+        let log = move |config: &RepeaterConfig| {
+            let gone = || StartError::Disabled("it is not in the configuration any more".to_owned());
+            let gateway = config.gateways.get(&known).ok_or_else(gone)?;
+            Ok(Log::of_gateway(config, &known, gateway))
+        };
+        let (chain, _) = chain(&name, section, journal, log);
+        Child::from(chain.on_exhausted(OnExhausted::Suspend))
+    };
+    let gateways: Vec<Child> = section.read().gateways.into_keys().map(child).collect();
+    (!gateways.is_empty()).then(|| SupervisorSpec::new("gateways").children(gateways))
 }
 
 /// The section, as long as there is a repeater.
@@ -125,13 +159,6 @@ fn enabled(section: &Section) -> Result<RepeaterConfig, StartError> {
     let off = || StartError::Disabled("repeater.enabled is false".to_owned());
     let config = section.read();
     config.enabled.then_some(config).ok_or_else(off)
-}
-
-/// The section, as long as there is a log to follow.
-fn logged(section: &Section) -> Result<RepeaterConfig, StartError> {
-    let off = || StartError::Disabled("repeater.log_directory is empty".to_owned());
-    let config = enabled(section)?;
-    config.follows_log().then_some(config).ok_or_else(off)
 }
 
 /// The hosts that speak MQTT, one child each. What one of them does to its own never reaches the others, nor the log.

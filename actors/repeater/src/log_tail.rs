@@ -18,19 +18,19 @@ use std::time::{Duration, Instant};
 use actix::{Actor, AsyncContext, Context, WrapFuture};
 use journal::SignalBoard;
 use kernel::ChildRef;
+use model::Source;
 use model::repeater::Crashed;
-use model::{Signal, Source, Timestamp};
 use notify::{RecommendedWatcher, RecursiveMode, Watcher};
 use serde::Serialize;
 use tokio::sync::Notify;
 
-use crate::config::RepeaterConfig;
 use crate::follower::{CHUNK_BYTES, Chunk, Follower, Look};
 use crate::grammar::Memory;
+use crate::log::Log;
 use crate::parser::{LinesRead, ParserActor};
 use crate::poison::{Crash, Notes};
 use crate::state_machine::{ANSWER_LIMIT, Begin, Beginning, Bookmark, CaughtUp, StateMachineActor, TryLine};
-use crate::tail::Position;
+use crate::tail::{Place, Position};
 
 /// How often to look without being told: file systems without notification, directories that appear, deadlines of the
 /// state machine.
@@ -45,17 +45,18 @@ pub struct LogTailActor {
 
 impl LogTailActor {
     pub(crate) fn new(
-        config: &RepeaterConfig,
+        log: &Log,
         signals: SignalBoard,
         parser: ChildRef<ParserActor>,
         state_machine: ChildRef<StateMachineActor>,
     ) -> LogTailActor {
         LogTailActor {
             tail: Some(Tail {
-                follower: Some(Follower::new(config)),
-                watch: Watch::new(&config.log_directory),
-                no_file: no_file(config),
+                follower: Some(Follower::new(log)),
+                watch: Watch::new(&log.directory),
+                no_file: no_file(log),
                 signals,
+                teller: log.teller("log_tail"),
                 shown: None,
                 parser,
                 state_machine,
@@ -97,6 +98,7 @@ struct Tail {
     /// What to say while there is no file.
     no_file: String,
     signals: SignalBoard,
+    teller: Source,
     shown: Option<Progress>,
     parser: ChildRef<ParserActor>,
     state_machine: ChildRef<StateMachineActor>,
@@ -149,7 +151,8 @@ impl Tail {
                     position = Some(to);
                 }
                 Ok(Look::Nothing { behind }) => {
-                    self.show_waiting(&position, behind, None);
+                    let problem = position.as_ref().and_then(set_back);
+                    self.show_waiting(&position, behind, problem);
                     self.caught_up(as_of).await;
                     self.wait().await;
                 }
@@ -205,7 +208,7 @@ impl Tail {
             file: Some(chunk.to.name.clone()),
             offset: chunk.to.offset,
             behind_bytes: chunk.behind,
-            problem: None,
+            problem: set_back(&chunk.to),
         };
         self.parser.wait_up(0).await;
         let lines = LinesRead {
@@ -268,31 +271,25 @@ impl Tail {
         {
             tracing::warn!(%problem, directory = %self.watch.directory.display(), "log not readable");
         }
-        match serde_json::value::to_raw_value(&progress) {
-            Ok(data) => {
-                self.signals.set(Signal {
-                    at: Timestamp::now(),
-                    source: Source::new("repeater.log_tail"),
-                    name: "progress".into(),
-                    data: Arc::from(data),
-                });
-            }
-            Err(error) => tracing::error!(%error, "signal not written"),
-        }
+        self.signals.show(&self.teller, "progress", &progress);
         self.shown = Some(progress);
     }
 }
 
 /// What an operator has to look for.
-fn no_file(config: &RepeaterConfig) -> String {
-    let RepeaterConfig {
-        log_directory,
-        file_root,
-        ..
-    } = config;
-    let date = if config.rotate { "-YYYY-MM-DD" } else { "" };
-    let directory = log_directory.display();
-    format!("no log file yet: {directory} holds no {file_root}{date}.log (the host writes none at FileLevel 0)")
+fn no_file(log: &Log) -> String {
+    let date = if log.rotate { "-YYYY-MM-DD" } else { "" };
+    let (directory, file_root) = (log.directory.display(), &log.file_root);
+    format!("no log file yet: {directory} holds no {file_root}{date}.log (none is written at FileLevel 0)")
+}
+
+/// What to say while an older file is followed.
+fn set_back(place: &Place) -> Option<String> {
+    let newest = &place.left.as_ref()?.name;
+    let name = &place.name;
+    Some(format!(
+        "the log goes on in {name}, though {newest} is newer by its name: is the host's clock right?"
+    ))
 }
 
 /// A host whose clock went back over midnight writes such files, and so does whoever deletes the newest one by hand.

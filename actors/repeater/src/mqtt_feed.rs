@@ -31,7 +31,6 @@ use serde::Serialize;
 use tokio::sync::mpsc::{self, Sender};
 
 use crate::config::MqttConfig;
-use crate::show::show;
 use crate::state_machine::Refused;
 use connection::{Happening, Incoming, Lost, Message, Outgoing};
 use keeper::Keeper;
@@ -154,7 +153,7 @@ impl Board {
     }
 
     fn show(&self) {
-        show(&self.signals, &self.teller, CONNECTION, &self.link);
+        self.signals.show(&self.teller, CONNECTION, &self.link);
     }
 }
 

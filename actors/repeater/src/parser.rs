@@ -5,16 +5,15 @@
 //! Fails when: a line wakes a bug, once; at the second time the line is set aside, see [`poison`](crate::poison). Started
 //! anew, it is told what to remember with the first lines.
 
-use std::sync::Arc;
-
 use actix::{Actor, Context, Handler, Message, ResponseActFuture, WrapFuture};
 use journal::SignalBoard;
 use kernel::{AskError, ChildRef};
 use model::repeater::Crashed;
-use model::{Signal, Source, Timestamp};
+use model::{Source, Timestamp};
 
 use crate::follower::Chunk;
 use crate::grammar::{Memory, Reader, Record, Tally};
+use crate::log::Log;
 #[cfg(any(test, feature = "chaos"))]
 use crate::poison;
 use crate::poison::{Crash, Notes, Panic, contain};
@@ -45,6 +44,8 @@ pub(crate) enum NotTaken {
 
 /// Parses lines.
 pub struct ParserActor {
+    log: Log,
+    teller: Source,
     reader: Reader,
     /// The ends of the parsers before.
     notes: Notes,
@@ -54,8 +55,10 @@ pub struct ParserActor {
 }
 
 impl ParserActor {
-    pub(crate) fn new(signals: SignalBoard, state_machine: ChildRef<StateMachineActor>) -> ParserActor {
+    pub(crate) fn new(log: Log, signals: SignalBoard, state_machine: ChildRef<StateMachineActor>) -> ParserActor {
         ParserActor {
+            teller: log.teller("parser"),
+            log,
             reader: Reader::default(),
             notes: Notes::default(),
             told: Tally::default(),
@@ -69,7 +72,7 @@ impl ParserActor {
         let (mut records, mut aside) = (Vec::new(), Vec::new());
         for (offset, line) in chunk.numbered() {
             let (memory, before) = (self.reader.memory().clone(), records.len());
-            let Err(panic) = contain(|| read(&mut self.reader, offset, line, &mut records)) else {
+            let Err(panic) = contain(|| read(&mut self.reader, &self.log, offset, line, &mut records)) else {
                 continue;
             };
             let crash = Crash::new(Crashed::Parser, &chunk, offset, panic.reason());
@@ -104,17 +107,7 @@ impl ParserActor {
             return;
         }
         self.told = tally;
-        match serde_json::value::to_raw_value(&tally) {
-            Ok(data) => {
-                self.signals.set(Signal {
-                    at: Timestamp::now(),
-                    source: Source::new("repeater.parser"),
-                    name: "lines".into(),
-                    data: Arc::from(data),
-                });
-            }
-            Err(error) => tracing::error!(%error, "signal not written"),
-        }
+        self.signals.show(&self.teller, "lines", &tally);
     }
 }
 
@@ -163,11 +156,11 @@ impl Handler<LinesRead> for ParserActor {
 }
 
 /// Reads one line; the records that matter go to `records`.
-fn read(reader: &mut Reader, offset: u64, line: &[u8], records: &mut Vec<(u64, Record<'static>)>) {
+fn read(reader: &mut Reader, log: &Log, offset: u64, line: &[u8], records: &mut Vec<(u64, Record<'static>)>) {
     #[cfg(any(test, feature = "chaos"))]
     poison::chaos::strike(line, poison::chaos::PARSER);
     reader.read(line.strip_suffix(b"\n").unwrap_or(line), |record| {
-        if record.line.matters() {
+        if let Some(record) = log.heard(record) {
             records.push((offset, record.into_owned()));
         }
     });

@@ -24,8 +24,9 @@ use crate::tail::{FileId, Place, Position};
 
 /// How often readers may begin at the same position before they are careful.
 const MOST_BEGUN: u32 = 2;
-/// How often a line may be begun and not come to its end.
-const MOST_TRIALS: usize = 2;
+/// How often a line may be begun and not come to its end. More often than anybody pulls the plug within one line: it is a
+/// call that would be lost.
+const MOST_TRIALS: usize = 5;
 /// Most notes that are kept. Where there are more, a line is set aside at its first panic: enough readers have died.
 const MOST_NOTES: usize = 8;
 /// Most bytes of a line, and most characters of a panic's message, that are kept: the host writes no longer lines.
@@ -47,7 +48,7 @@ impl Crash {
             who,
             file: chunk.to.file,
             offset,
-            reason: reason.chars().take(TEXT_BYTES).collect(),
+            reason: kept_reason(reason),
         }
     }
 
@@ -58,8 +59,7 @@ impl Crash {
 
     /// The event that tells of the line.
     pub(crate) fn set_aside(self, chunk: &Chunk) -> LineSetAside {
-        let text = chunk.line_at(self.offset);
-        let text = text.get(..TEXT_BYTES).unwrap_or(text).escape_ascii().to_string();
+        let text = kept(chunk.line_at(self.offset));
         let file = chunk.to.name.clone();
         let Crash {
             who, offset, reason, ..
@@ -73,6 +73,16 @@ impl Crash {
             text,
         }
     }
+}
+
+/// A line as it is kept.
+pub(crate) fn kept(line: &[u8]) -> String {
+    line.get(..TEXT_BYTES).unwrap_or(line).escape_ascii().to_string()
+}
+
+/// What a panic said, as it is kept.
+pub(crate) fn kept_reason(reason: &str) -> String {
+    reason.chars().take(TEXT_BYTES).collect()
 }
 
 /// What is known of the ends of readers. Kept in the checkpoint.
@@ -153,6 +163,8 @@ pub(crate) mod chaos {
     pub(crate) const PARSER: &[u8] = b"chaos: panic the parser";
     /// Panics the state machine.
     pub(crate) const STATE_MACHINE: &[u8] = b"chaos: panic the state machine";
+    /// Panics the feed of a host that speaks MQTT.
+    pub(crate) const MQTT_FEED: &[u8] = b"chaos: panic the feed";
     /// Ends the process, which nothing can catch.
     pub(crate) const PROCESS: &[u8] = b"chaos: abort the process";
 

@@ -5,7 +5,7 @@
 
 use std::time::Instant;
 
-use journal::{Journal, JournalError, SignalBoard};
+use journal::{Journal, JournalError, Ledger, SignalBoard};
 use model::repeater::{Crashed, LineSetAside, RepeaterEvent, RepeaterState};
 use model::{NewEvent, Source, Timestamp};
 use serde::{Deserialize, Serialize};
@@ -14,12 +14,11 @@ use tokio::sync::watch;
 
 use crate::follower::Chunk;
 use crate::grammar::{Line, Memory, Record};
-use crate::ledger::Ledger;
+use crate::log::Log;
 use crate::machine::{Emitted, Machine};
 #[cfg(any(test, feature = "chaos"))]
 use crate::poison::chaos;
 use crate::poison::{Crash, Notes, contain};
-use crate::show::show;
 use crate::state_machine::{Beginning, Bookmark, RecordsParsed, Refused};
 use crate::tail::Position;
 
@@ -55,6 +54,8 @@ pub(crate) struct Recorder {
     ledger: Ledger,
     signals: SignalBoard,
     source: Source,
+    /// Whether it is the repeater's state that the machine knows, and not only its links.
+    shows_state: bool,
     machine: Machine,
     bookmark: Bookmark,
     notes: Notes,
@@ -66,13 +67,14 @@ pub(crate) struct Recorder {
 
 impl Recorder {
     /// Goes on from the checkpoint. *Blocking.*
-    pub(crate) fn resume(journal: &Journal) -> Result<Recorder, JournalError> {
-        let (ledger, checkpoint) = Ledger::open(journal, REPEATER)?;
+    pub(crate) fn resume(journal: &Journal, log: &Log) -> Result<Recorder, JournalError> {
+        let (ledger, checkpoint) = Ledger::open(journal, log.producer())?;
         let (bookmark, notes, machine) = checkpoint.map(|data| restore(&data)).unwrap_or_default();
         let recorder = Recorder {
             ledger,
             signals: journal.signals().clone(),
             source: Source::new(REPEATER),
+            shows_state: log.is_hosts(),
             state: watch::Sender::new(machine.state()),
             machine,
             bookmark,
@@ -242,7 +244,9 @@ impl Recorder {
     }
 
     fn show(&self) {
-        show(&self.signals, &self.source, STATE, &*self.state.borrow());
+        if self.shows_state {
+            self.signals.show(&self.source, STATE, &*self.state.borrow());
+        }
     }
 }
 
@@ -293,6 +297,10 @@ mod tests {
         )
     }
 
+    fn host() -> Log {
+        Log::of_host(&crate::RepeaterConfig::default())
+    }
+
     fn place(offset: u64) -> Place {
         let file = FileId { device: 1, inode: 2 };
         Place {
@@ -328,7 +336,7 @@ mod tests {
     async fn records_that_come_twice_are_refused() {
         let directory = TempDir::new().unwrap();
         let (journal, supervision) = journal(&directory);
-        let mut recorder = Recorder::resume(&journal).unwrap();
+        let mut recorder = Recorder::resume(&journal, &host()).unwrap();
         assert_eq!(recorder.take(parsed(None, 88)).await, Ok(()));
         let stored = journal.head();
         assert_eq!(recorder.take(parsed(None, 88)).await, Err(Refused::OutOfPlace));
@@ -340,11 +348,11 @@ mod tests {
     async fn incarnation_that_was_replaced_can_store_nothing_more() {
         let directory = TempDir::new().unwrap();
         let (journal, supervision) = journal(&directory);
-        let mut old = Recorder::resume(&journal).unwrap();
-        let mut new = Recorder::resume(&journal).unwrap();
+        let mut old = Recorder::resume(&journal, &host()).unwrap();
+        let mut new = Recorder::resume(&journal, &host()).unwrap();
         assert_eq!(new.take(parsed(None, 88)).await, Ok(()));
         assert_eq!(old.take(parsed(None, 88)).await, Err(Refused::Fenced));
-        let resumed = Recorder::resume(&journal).unwrap();
+        let resumed = Recorder::resume(&journal, &host()).unwrap();
         assert_eq!((&resumed.bookmark, &resumed.machine), (&new.bookmark, &new.machine));
         let started = journal.events(&EventQuery::default()).unwrap();
         assert_eq!(

@@ -16,13 +16,14 @@ use std::time::{Duration, Instant};
 use actix::{
     Actor, ActorContext, ActorFutureExt, Context, Handler, Message, MessageResult, ResponseActFuture, WrapFuture,
 };
-use journal::Journal;
+use journal::{Fenced, Journal};
 use kernel::{ChildEnv, StartError};
 use model::repeater::{LineSetAside, RepeaterState};
 use tokio::sync::{Mutex, watch};
 
 use crate::follower::Chunk;
 use crate::grammar::{Memory, Record};
+use crate::log::Log;
 use crate::poison::{Crash, Notes};
 use crate::recorder::Recorder;
 use crate::tail::Position;
@@ -108,6 +109,12 @@ pub enum Refused {
     Fenced,
 }
 
+impl From<Fenced> for Refused {
+    fn from(_: Fenced) -> Refused {
+        Refused::Fenced
+    }
+}
+
 type Answer<T> = ResponseActFuture<StateMachineActor, Result<T, Refused>>;
 
 /// Steps the machine and keeps its facts.
@@ -120,8 +127,8 @@ pub struct StateMachineActor {
 
 impl StateMachineActor {
     /// Goes on from the checkpoint. *Blocking.*
-    pub(crate) fn new(env: ChildEnv, journal: &Journal) -> Result<StateMachineActor, StartError> {
-        let recorder = Recorder::resume(journal).map_err(|error| StartError::Failed(error.to_string()))?;
+    pub(crate) fn new(env: ChildEnv, journal: &Journal, log: &Log) -> Result<StateMachineActor, StartError> {
+        let recorder = Recorder::resume(journal, log).map_err(|error| StartError::Failed(error.to_string()))?;
         Ok(StateMachineActor {
             env,
             state: recorder.state(),

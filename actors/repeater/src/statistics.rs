@@ -2,7 +2,7 @@
 //! journal and blocks.
 //!
 //! One pass over one index that holds all that is asked for, in the order in which the calls began, so that nothing has to be
-//! sorted or remembered but the sums: a year of a million calls takes a third of a second. The caller bounds the window. A call
+//! sorted or remembered but the sums: a year of a million calls takes a quarter of a second. The caller bounds the window. A call
 //! belongs to the window, and to the hour, in which it began.
 
 mod quality;

@@ -108,7 +108,7 @@ pub(crate) async fn add_key(
         return Err(Problem::new(Kind::BadBody, "expires_at is in the past"));
     }
     let access = &door.access;
-    let made = access.add_key(name, role, expires_at, caller.identity.person()).await;
+    let made = access.add_key(name, role, expires_at, &caller.identity.name).await;
     let made = made.map_err(|error| problem(&error))?;
     let shown = shown(access, &made.id).ok_or_else(|| Problem::not_found("key of this id any more"))?;
     let body = KeyMade { key: made.token, shown };

@@ -6,7 +6,10 @@
 mod daily_log;
 pub mod mmdvm;
 mod mmdvm_host;
+pub mod power;
+mod power_plant;
 mod rng;
 
 pub use daily_log::DailyLog;
 pub use mmdvm_host::{MmdvmHostActor, MmdvmHostSettings, mmdvm_host};
+pub use power_plant::{PowerPlantActor, PowerPlantSettings, power_plant};

@@ -24,6 +24,8 @@ pub struct MmdvmHostSettings {
     pub file_root: String,
     /// The same seed gives the same traffic; each incarnation has its own.
     pub seed: u64,
+    /// How much earlier the first incarnation began, as its log will say.
+    pub past: Duration,
 }
 
 /// The child `simulator`.
@@ -47,11 +49,18 @@ answers_ping!(MmdvmHostActor);
 impl MmdvmHostActor {
     fn new(env: ChildEnv, settings: &MmdvmHostSettings) -> MmdvmHostActor {
         let start = Timestamp::now();
-        let host = Host::new(HostSettings {
+        let wanted = HostSettings {
             seed: settings.seed.wrapping_add(env.incarnation()),
             start,
             level: Level::Message,
-        });
+        };
+        // The log of the incarnation before is the past of this one.
+        let past = if env.incarnation() == 1 {
+            settings.past
+        } else {
+            Duration::ZERO
+        };
+        let host = Host::with_past(wanted, past);
         MmdvmHostActor {
             env,
             host: host.peekable(),

@@ -1,111 +1,22 @@
 // Who may do what, and what waits for somebody: sign-in, users, keys, commands, audit, configuration.
 import { type Ask, ask } from "./client";
+import type { components } from "./schema";
 import type { Paged } from "./types";
 
-export type Role = "viewer" | "operator" | "admin" | "station";
+type Schemas = components["schemas"];
 
-export interface Session {
-  identity: { name: string; role: Role } | null;
-  via: "local" | "session" | "key" | null;
-  /** Whether any account exists; until one does, whoever sits at this computer may do everything. */
-  accounts: boolean;
-  expires_at?: string | null;
-  csrf?: string | null;
-}
+export type Role = Schemas["Role"];
+export type Session = Schemas["SessionNow"];
+export type Signed = Schemas["SessionShown"];
+export type Key = Schemas["KeyShown"];
+export type User = Schemas["UserShown"];
+export type Command = Schemas["Command"];
+export type CommandState = Schemas["CommandState"];
+export type DryRun = Schemas["DryRun"];
+export type Audit = Schemas["AuditPage"];
+export type AuditRow = Schemas["AuditRow"];
 
-export interface Signed {
-  id: string;
-  user: string;
-  role: Role;
-  created_at: string;
-  last_used_at: string | null;
-  address: string | null;
-  agent: string | null;
-  current: boolean;
-}
-
-export interface Key {
-  id: string;
-  name: string;
-  role: Role;
-  created_at: string;
-  expires_at: string | null;
-  last_used_at: string | null;
-  created_by: string | null;
-}
-
-export interface User {
-  name: string;
-  role: Role;
-  created_at?: string;
-  last_used_at?: string | null;
-}
-
-export type CommandState =
-  | "requested"
-  | "approved"
-  | "rejected"
-  | "expired"
-  | "cancelled"
-  | "executing"
-  | "done"
-  | "failed"
-  | "unknown"
-  | "rolled_back"
-  | "refused";
-
-export interface Decision {
-  by: string;
-  role: Role;
-  decision: "approved" | "rejected" | "confirmed" | "override" | "acknowledged";
-  reason: string | null;
-  at: string;
-}
-
-export interface Command {
-  id: number;
-  target: string;
-  verb: string;
-  arguments: Record<string, unknown>;
-  requested_by: string;
-  reason: string | null;
-  tier: number;
-  state: CommandState;
-  not_after: string | null;
-  requested_at: string;
-  decisions: Decision[];
-  needs?: { role: Role; people: number } | null;
-  outcome?: unknown;
-  error?: string | null;
-  undo?: { verb: string; arguments: Record<string, unknown> } | null;
-}
-
-export interface DryRun {
-  dry_run: true;
-  tier: number;
-  would: string;
-  needs?: { role: Role; people: number } | null;
-  allowed: boolean;
-}
-
-export interface AuditRow {
-  seq: number;
-  at: string;
-  who: string;
-  role: Role | null;
-  step: string;
-  command_id: number | null;
-  target: string | null;
-  verb: string | null;
-  detail: unknown;
-  hash: string;
-}
-
-export interface Audit {
-  items: AuditRow[];
-  verified?: { ok: boolean; checked: number; head: string; reason?: string | null } | null;
-}
-
+/** The configuration as it runs. Services before that path answer 404. */
 export interface Configuration {
   sections: Record<string, Record<string, unknown>>;
   problems: { key: string; reason: string; line: number | null }[];
@@ -113,8 +24,8 @@ export interface Configuration {
   version: number;
 }
 
-/** What somebody decides about a waiting command. */
-export type Verdict = "approve" | "reject" | "cancel" | "rollback" | "override";
+/** What somebody says to a command. */
+export type Say = Schemas["Say"];
 
 const post = <T>(path: string, body: unknown = {}): Promise<T> => ask<T>(path, { method: "POST", body });
 const remove = (path: string): Promise<void> => ask<void>(path, { method: "DELETE" });
@@ -130,21 +41,20 @@ export const access = {
   signOutEverywhere: () => remove("/api/v1/sessions"),
 
   users: () => ask<Paged<User>>("/api/v1/users"),
-  addUser: (user: { name: string; role: Role; password: string }) => post<User>("/api/v1/users", user),
-  changeUser: (name: string, change: { role?: Role; password?: string }) =>
+  addUser: (user: Schemas["NewUser"]) => post<User>("/api/v1/users", user),
+  changeUser: (name: string, change: Schemas["UserChange"]) =>
     ask<User>(within("/api/v1/users", name), { method: "PATCH", body: change }),
   removeUser: (name: string) => remove(within("/api/v1/users", name)),
 
   keys: () => ask<Paged<Key>>("/api/v1/keys"),
-  addKey: (key: { name: string; role: Role; expires_at?: string }) => post<Key & { key: string }>("/api/v1/keys", key),
+  addKey: (key: Schemas["NewKeyAsked"]) => post<Schemas["KeyMade"]>("/api/v1/keys", key),
   revokeKey: (id: string) => remove(within("/api/v1/keys", id)),
 
   commands: (query: Ask["query"]) => ask<Paged<Command>>("/api/v1/commands", { query }),
   command: (id: string | number) => ask<Command>(within("/api/v1/commands", id)),
   dryRun: (target: string, verb: string, reason: string) =>
     post<DryRun>("/api/v1/commands", { target, verb, arguments: {}, reason, dry_run: true }),
-  decide: (id: number, verdict: Verdict, reason: string) =>
-    post<Command>(`${within("/api/v1/commands", id)}/${verdict}`, { reason }),
+  say: (id: number, say: Say, reason: string) => post<Command>(`${within("/api/v1/commands", id)}/${say}`, { reason }),
 
   audit: (query: Ask["query"]) => ask<Audit>("/api/v1/audit", { query }),
   configuration: () => ask<Configuration>("/api/v1/config"),
@@ -155,4 +65,9 @@ const RANK: Record<Role, number> = { station: -1, viewer: 0, operator: 1, admin:
 /** Whether this role is enough where that one is asked for. */
 export function covers(role: Role, needed: Role): boolean {
   return needed === "station" ? role === "station" : RANK[role] >= RANK[needed];
+}
+
+/** The person behind a command: whoever asked, or the owner of the key that did. */
+export function requester(command: Command): string {
+  return command.requester_owner ?? command.requested_by;
 }

@@ -383,6 +383,40 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/api/v1/power": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** Every device with its state, its alarms and its newest readings. */
+        get: operations["list_devices"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/power/{device}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** One device. */
+        get: operations["get_device"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/api/v1/repeater/calls": {
         parameters: {
             query?: never;
@@ -705,6 +739,32 @@ export interface paths {
 export type webhooks = Record<string, never>;
 export interface components {
     schemas: {
+        /** @description An alarm, raised or cleared. */
+        Alarm: {
+            /** @description What is wrong. */
+            kind: components["schemas"]["AlarmKind"];
+            /**
+             * Format: double
+             * @description The configured limit, where there is one.
+             */
+            limit?: number | null;
+            /** @description The reading that says so; empty for a silent device. */
+            reading: string;
+            /** @description Since when. */
+            since: components["schemas"]["Timestamp"];
+            /** @description In words. */
+            text: string;
+            /**
+             * Format: double
+             * @description The value that raised or cleared it.
+             */
+            value?: number | null;
+        };
+        /**
+         * @description What is wrong.
+         * @enum {string}
+         */
+        AlarmKind: "battery_low_voltage" | "battery_low_charge" | "over_temperature" | "cell_imbalance" | "fault" | "warning" | "device_silent";
         /** @description A text to put in force. */
         ApplyRequest: {
             /** @description Why, up to 500 characters. */
@@ -929,6 +989,34 @@ export interface components {
          * @enum {string}
          */
         DestinationKind: "group" | "private" | "routed";
+        /**
+         * @description Whether a device is there.
+         * @enum {string}
+         */
+        DeviceState: "disconnected" | "probing" | "online" | "degraded" | "offline";
+        /** @description A device as it is now. */
+        DeviceStatus: {
+            /** @description The alarms that are raised. */
+            alarms: components["schemas"]["Alarm"][];
+            /**
+             * Format: int32
+             * @description Attempts to open its port since it was lost.
+             */
+            attempts: number;
+            next_try?: components["schemas"]["Timestamp"] | null;
+            /** @description Where it is. */
+            port: string;
+            /** @description What is wrong, in words. */
+            problem?: string | null;
+            /** @description What it speaks. */
+            protocol: string;
+            /** @description How well the line works. */
+            quality: components["schemas"]["LineQuality"];
+            /** @description Since when that is so. */
+            since: components["schemas"]["Timestamp"];
+            /** @description Whether it is there. */
+            state: components["schemas"]["DeviceState"];
+        };
         /** @description A request that is done, or will be in a moment. */
         Done: {
             /** @description The number of the command that it was. */
@@ -1191,6 +1279,44 @@ export interface components {
             /** @description What it lets do. */
             role: components["schemas"]["Role"];
         };
+        /** @description How well the line works: counts since the device's actor began. */
+        LineQuality: {
+            /**
+             * Format: int64
+             * @description Questions that were answered.
+             */
+            answered: number;
+            /**
+             * Format: int64
+             * @description Answers that were damaged on the way.
+             */
+            damaged: number;
+            /**
+             * Format: int64
+             * @description Questions that were given up after all tries.
+             */
+            failed: number;
+            /**
+             * Format: int64
+             * @description Questions that the device refused.
+             */
+            refused: number;
+            /**
+             * Format: int64
+             * @description Tries beyond the first of each question.
+             */
+            retries: number;
+            /**
+             * Format: int64
+             * @description From the last question to its answer, in milliseconds.
+             */
+            round_trip_ms?: number | null;
+            /**
+             * Format: int64
+             * @description Tries that met with silence.
+             */
+            silent: number;
+        };
         /** @description A link to a reflector, master or room. */
         Link: {
             /** @description Who or what caused the change. */
@@ -1247,6 +1373,14 @@ export interface components {
         MailboxView: components["schemas"]["MailboxCounters"] & {
             /** @description Messages it holds. */
             capacity: number;
+        };
+        /** @description A value with its unit. */
+        Measured: {
+            /** @description Why there is no value. */
+            gap?: string | null;
+            /** @description The unit, empty where there is none. */
+            unit: string;
+            value?: components["schemas"]["PowerValue"] | null;
         };
         /**
          * @description A digital (or FM) mode of the repeater.
@@ -1437,6 +1571,24 @@ export interface components {
             next?: string | null;
         };
         /** @description One page of a list. */
+        Paged_PowerDevice: {
+            /** @description The items, in the order of the list. */
+            items: (components["schemas"]["DeviceStatus"] & {
+                /** @description Its name in the configuration. */
+                name: string;
+                /** @description By name; each with the time at which it was read. */
+                readings: {
+                    [key: string]: components["schemas"]["PowerReading"];
+                };
+                /** @description By name, likewise. */
+                settings: {
+                    [key: string]: components["schemas"]["PowerReading"];
+                };
+            })[];
+            /** @description Give this as `cursor` for the page behind; null on the last one. */
+            next?: string | null;
+        };
+        /** @description One page of a list. */
         Paged_SessionShown: {
             /** @description The items, in the order of the list. */
             items: {
@@ -1492,6 +1644,28 @@ export interface components {
             /** @description Give this as `cursor` for the page behind; null on the last one. */
             next?: string | null;
         };
+        /** @description A device with its newest readings. */
+        PowerDevice: components["schemas"]["DeviceStatus"] & {
+            /** @description Its name in the configuration. */
+            name: string;
+            /** @description By name; each with the time at which it was read. */
+            readings: {
+                [key: string]: components["schemas"]["PowerReading"];
+            };
+            /** @description By name, likewise. */
+            settings: {
+                [key: string]: components["schemas"]["PowerReading"];
+            };
+        };
+        /** @description The newest reading of a name. */
+        PowerReading: components["schemas"]["Measured"] & {
+            /** @description When it was read. */
+            at: components["schemas"]["Timestamp"];
+            /** @description How far to rely on it. */
+            quality: components["schemas"]["ReadingQuality"];
+        };
+        /** @description A value as a device gave it. */
+        PowerValue: number | string;
         /** @description A problem document. */
         Problem: {
             /** @description What it was this time. */
@@ -1608,6 +1782,11 @@ export interface components {
             /** @description The first instant behind it. */
             to: components["schemas"]["Timestamp"];
         };
+        /**
+         * @description How far a value can be relied on.
+         * @enum {string}
+         */
+        ReadingQuality: "good" | "unlisted" | "undescribed" | "missing";
         /** @description Who asks, and why; both go into the journal. */
         Reason: {
             /**
@@ -1625,6 +1804,14 @@ export interface components {
         ReloadRequest: {
             /**
              * @description Why, up to 500 characters.
+             * @default
+             */
+            reason: string;
+        };
+        /** @description Why. */
+        Remark: {
+            /**
+             * @description Why, up to 500 characters. An override demands it.
              * @default
              */
             reason: string;
@@ -2106,14 +2293,11 @@ export interface components {
             /** @description `IDLE`, `RX`, `TX`, `ERROR` or `UNKNOWN`. */
             modem_state: string;
         };
-        /** @description Why. */
-        Word: {
-            /**
-             * @description Why, up to 500 characters. An override demands it.
-             * @default
-             */
-            reason: string;
-        };
+        /**
+         * @description How the station is.
+         * @enum {string}
+         */
+        Word: "well" | "degraded" | "down";
     };
     responses: never;
     parameters: never;
@@ -2551,7 +2735,7 @@ export interface operations {
         };
         requestBody: {
             content: {
-                "application/json": components["schemas"]["Word"];
+                "application/json": components["schemas"]["Remark"];
             };
         };
         responses: {
@@ -3124,6 +3308,58 @@ export interface operations {
             };
             /** @description Nobody would be admin */
             409: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    list_devices: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description The devices, by name */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Paged_PowerDevice"];
+                };
+            };
+        };
+    };
+    get_device: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description Its name in the configuration */
+                device: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description The device */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["PowerDevice"];
+                };
+            };
+            /** @description There is no such device */
+            404: {
                 headers: {
                     [name: string]: unknown;
                 };

@@ -34,11 +34,7 @@ export interface Paged<T> {
   next?: string | null;
 }
 
-export interface Snapshot extends Omit<Schemas["Snapshot"], "signals"> {
-  signals: Signal[];
-  /** Commands that wait for somebody; absent where nothing can wait. */
-  approvals?: number;
-}
+export type Snapshot = Omit<Schemas["Snapshot"], "signals"> & { signals: Signal[] };
 
 /** What the socket says: exactly one of these. */
 export type Frame =

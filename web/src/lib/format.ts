@@ -89,6 +89,11 @@ export function count(n: number, one: string, many = `${one}s`): string {
   return n === 1 ? `one ${one}` : `${n === 0 ? "no" : figure(n)} ${many}`;
 }
 
+/** "an operator", "2 admins". */
+export function people(n: number, role: string): string {
+  return n === 1 ? `${/^[aeiou]/.test(role) ? "an" : "a"} ${role}` : `${figure(n)} ${role}s`;
+}
+
 /** A sentence begins with a capital. */
 export function capital(text: string): string {
   return text.charAt(0).toUpperCase() + text.slice(1);

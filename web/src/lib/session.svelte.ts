@@ -1,22 +1,18 @@
-// Who is at the page, and what they may do. Where the service knows no sign-in, whoever reaches it may do everything.
+// Who is at the page, and what they may do.
 import { type Role, type Session, access, covers } from "../api/access";
-import { Problem, setCsrf } from "../api/client";
+import { setCsrf } from "../api/client";
 import { live } from "../live/live.svelte";
 
 class Who {
   session = $state.raw<Session | null>(null);
-  /** Whether the service has a sign-in at all. */
-  exists = $state(false);
   /** Whether it was asked; until then nothing is said about rights. */
   known = $state(false);
 
   load = async (): Promise<void> => {
     try {
       this.#take(await access.session());
-    } catch (error) {
-      if (!(error instanceof Problem && error.missing)) return;
-      this.exists = false;
-      this.known = true;
+    } catch {
+      // Not reached. The freshness says so, and who is here is asked again with the next word from the station.
     }
   };
 
@@ -45,13 +41,11 @@ class Who {
   }
 
   may(needed: Role): boolean {
-    if (!this.exists) return true;
     return this.role !== null && covers(this.role, needed);
   }
 
   #take(session: Session): void {
     this.session = session;
-    this.exists = true;
     this.known = true;
     setCsrf(session.csrf ?? undefined);
   }

@@ -1,6 +1,7 @@
 // The field's words for what the service calls by short names, and a sentence for each kind of event.
 import type { Data, Event, HostMode, Mode, Qso } from "../api/types";
-import { NBSP, capital, figure } from "./format";
+import { DOUBTS } from "./aside";
+import { NBSP, capital, count, figure } from "./format";
 
 export const MODES: Record<HostMode, string> = {
   dstar: "D-Star",
@@ -71,10 +72,40 @@ export type Tone = "good" | "attention" | "bad" | "off";
 
 export const HEALTH: Record<string, Tone> = { well: "good", degraded: "attention", down: "bad" };
 
+/** Causes about a host: the station's own by one word, that of another below its name. */
+const OF_HOST = /^([^/]+\/)?(host|modem|log_level)$|^log$/;
+
+/** What the station does about a cause by itself, and what is left for a person. */
+export function doing({ subject, reason }: { subject: string; reason: string }): string {
+  if (subject === "log") return "The station looks for it again and again, and reads on where it stopped.";
+  if (/(^|\/)host$/.test(subject)) return "Its open calls are closed. It shows here by itself when it is back.";
+  if (/(^|\/)modem$/.test(subject)) return "The host tries to open it again; until then nobody can be heard.";
+  if (/(^|\/)log_level$/.test(subject)) return "Calls come back with FileLevel 1 or 2 in the host's configuration.";
+  if (subject === "gate") return "The station does not run it again by itself.";
+  if (subject === "journal") return reason.startsWith("nothing can be stored") ? "Those who write wait and try again: nothing that was accepted is lost." : "The station goes on with the new one.";
+  if (subject.startsWith("repeater/mqtt/")) return "The station tries again, at least twice a minute. The broker keeps what is said meanwhile.";
+  if (reason.startsWith("held")) return "The station leaves it down until somebody starts it. What it works on is kept.";
+  if (reason.includes("suspended")) return "The station has restarted it as often as it may, and leaves it to you.";
+  return subject === "station" ? "" : "The station restarts it by itself, after longer and longer pauses.";
+}
+
+/** What a command does, in a word or two; its verb where nobody has words for it yet. */
+const VERBS: Record<string, string> = {
+  "actor.restart": "Restart",
+  "actor.hold": "Hold",
+  "actor.start": "Start",
+  "config.apply": "Change the configuration of",
+  "config.rollback": "Go back to the last configuration of",
+  "config.reload": "Reload the configuration of",
+  "key.revoke": "Revoke the key",
+};
+export const verbOf = (verb: string): string => VERBS[verb] ?? verb;
+
 /** Where the page shows what a cause of bad health is about. */
 export function causeHref(subject: string): string {
-  if (["host", "modem", "log", "log_level"].includes(subject)) return "/repeater";
+  if (OF_HOST.test(subject)) return "/repeater";
   if (subject === "journal") return "/journal";
+  if (subject === "gate") return "/access";
   return subject === "station" ? "/actors" : `/actors/${subject}`;
 }
 
@@ -113,6 +144,11 @@ const TELLERS: Record<string, Teller> = {
   pages_sent: (data) => `${number(data, "messages") ?? 0} pages sent`,
   packet: (data) => `${text(data, "from")} to ${text(data, "to")}: ${text(data, "text")}`,
   remote_command: (data) => `Remote command ${text(data, "command")} ${data["accepted"] ? "accepted" : "not understood"}`,
+  records_set_aside: (data) => {
+    const n = number(data, "count") ?? 1;
+    return `${capital(count(n, "record"))} ${DOUBTS[text(data, "doubt")] ?? ""} not believed, the last: ${text(data, "text")}`;
+  },
+  line_set_aside: (data) => `A line of ${text(data, "file")} was left out: it ended the ${text(data, "crashed").replaceAll("_", " ")} twice`,
   calls_hidden: (data) => (data["hidden"] ? "The host's log level hides its calls" : "Calls can be seen again"),
   station_started: (data) => `Station started, version ${text(data, "version")}`,
   station_stopping: () => "Station stops in order",
@@ -125,6 +161,14 @@ const TELLERS: Record<string, Teller> = {
   child_exited: (data) => `${actorName(text(data, "path"))} ${exitWords(data)}`,
   changes_missed: (data) => `${number(data, "count") ?? 0} changes of the tree were missed`,
   operator_request: (data) => `${text(data, "who")} asked to ${text(data, "request")} ${text(data, "path")}`,
+  user_added: (data) => `${text(data, "by")} let ${text(data, "name")} in as ${text(data, "role")}`,
+  user_changed: (data) => `${text(data, "by")} changed ${text(data, "name")}, now ${text(data, "role")}${data["password_changed"] ? ", with a new password" : ""}`,
+  user_removed: (data) => `${text(data, "by")} removed ${text(data, "name")}`,
+  key_added: (data) => `${text(data, "by")} made the key ${text(data, "name")} for a ${text(data, "role")}`,
+  key_revoked: (data) => `${text(data, "by")} revoked the key ${text(data, "name")}`,
+  session_started: (data) => `${text(data, "user")} signed in${text(data, "address") ? ` from ${text(data, "address")}` : ""}`,
+  session_ended: (data) => `${text(data, "user")} was signed out${text(data, "by") === text(data, "user") ? "" : ` by ${text(data, "by")}`}`,
+  sign_ins_refused: (data) => `${capital(count(number(data, "count") ?? 1, "sign-in"))} refused${text(data, "user") ? ` for ${text(data, "user")}` : ""}`,
   journal_trimmed: () => "Old events deleted, as configured",
 };
 
@@ -140,7 +184,7 @@ export function summary(event: Event): string {
   const { data } = event;
   if (event.type.startsWith("command_")) {
     const done = event.type.slice("command_".length).replaceAll("_", " ");
-    return `${text(data, "verb")} ${text(data, "target")}: ${done}${text(data, "requested_by") ? `, asked by ${text(data, "requested_by")}` : ""}`;
+    return `${verbOf(text(data, "verb"))} ${text(data, "target")}: ${done}${text(data, "requested_by") ? `, asked by ${text(data, "requested_by")}` : ""}`;
   }
   const teller = TELLERS[event.type];
   return teller ? teller(data) : capital(event.type.replaceAll("_", " "));
@@ -157,6 +201,10 @@ export function toneOf(event: Event): Tone | null {
     case "access_denied":
     case "changes_missed":
     case "calls_hidden":
+    case "line_set_aside":
+    case "records_set_aside":
+    case "command_overridden":
+    case "sign_ins_refused":
       return "attention";
     case "command_failed":
     case "command_unknown":

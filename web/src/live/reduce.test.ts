@@ -7,7 +7,7 @@ const event = (seq: number): Frame => ({
   event: { seq, at: "2026-11-21T10:00:00.000Z", source: "repeater", type: "qso_ended", data: {} } as Event,
 });
 const snapshot = (head: number, since = head): Frame => ({
-  snapshot: { at: "2026-11-21T10:00:00.000Z", head, since, station: "GB7QX", demo: false, signals: [] },
+  snapshot: { at: "2026-11-21T10:00:00.000Z", head, since, station: "GB7QX", demo: false, approvals: 0, signals: [] },
 });
 
 describe("the picture of the station", () => {

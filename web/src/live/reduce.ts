@@ -15,8 +15,8 @@ export interface Picture {
   signals: Record<string, Signal>;
   /** The newest events, the newest first. */
   recent: Event[];
-  /** Commands that wait for somebody; null where the service has no such thing. */
-  approvals: number | null;
+  /** Commands that wait for somebody. */
+  approvals: number;
   /** How many events this page was told late, because it could not keep up. */
   lagged: number;
 }
@@ -29,7 +29,7 @@ export const NOTHING: Picture = {
   repeater: null,
   signals: {},
   recent: [],
-  approvals: null,
+  approvals: 0,
   lagged: 0,
 };
 
@@ -53,7 +53,7 @@ function withSnapshot(before: Picture, snapshot: Snapshot): Picture {
     station: snapshot.station,
     demo: snapshot.demo,
     seq: kept.seq ?? snapshot.since,
-    approvals: snapshot.approvals ?? null,
+    approvals: snapshot.approvals,
     signals: {},
   };
   return snapshot.signals.reduce(withSignal, picture);

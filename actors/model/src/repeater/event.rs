@@ -77,7 +77,7 @@ events! {
     RemoteCommand(RemoteCommand) = "remote_command",
     /// The host's log level leaves out the lines that tell of calls.
     CallsHidden(CallsHidden) = "calls_hidden",
-    /// A line of the log ended whoever read it, twice; it was left out.
+    /// A line of the log, or a message, ended whoever read it, twice; it was left out.
     LineSetAside(LineSetAside) = "line_set_aside",
     /// Records of the log were not believed. Told at most once a minute for each kind of doubt.
     RecordsSetAside(RecordsSetAside) = "records_set_aside",
@@ -342,6 +342,8 @@ pub enum Crashed {
     Parser,
     /// The state machine.
     StateMachine,
+    /// The feed of a host that speaks MQTT.
+    MqttFeed,
     /// Nobody saw it: the process was gone, or stood still.
     Process,
 }
@@ -353,9 +355,9 @@ pub struct LineSetAside {
     pub crashed: Crashed,
     /// Its last words.
     pub reason: String,
-    /// The file.
+    /// The file, or the topic.
     pub file: String,
-    /// Where in the file the line begins, in bytes.
+    /// Where in the file the line begins, in bytes; 0 for a message.
     pub offset: u64,
     /// The line, at most 512 bytes of it, with everything escaped that is no printable ASCII.
     pub text: String,

@@ -8,13 +8,16 @@
 //! **Invariant:** the checkpoint holds the feed exactly as it was after the messages that are acknowledged by then, and
 //! the marks of the newest of them: what the broker sends again, because an acknowledgement was lost with one of us, is
 //! known by its mark. A message carries its time to the millisecond, so that no other is like it.
+//!
+//! A message that panics the feed would come again for ever. At the first panic its mark is noted in the checkpoint, beside
+//! the feed as it was stored last; at the second the message is set aside: told as an event, and acknowledged.
 
 use std::collections::VecDeque;
 use std::hash::{BuildHasher, RandomState};
 use std::time::{Duration, Instant};
 
-use journal::{Journal, JournalError, SignalBoard};
-use model::repeater::RepeaterState;
+use journal::{Journal, JournalError, Ledger, SignalBoard};
+use model::repeater::{Crashed, LineSetAside, RepeaterEvent, RepeaterState};
 use model::{NewEvent, Source, Timestamp};
 use serde::{Deserialize, Serialize};
 use serde_json::value::RawValue;
@@ -25,11 +28,12 @@ use super::Heard;
 use super::connection::{Message, Outgoing, Receipt};
 use super::counts::Counts;
 use super::voices::Voices;
-use crate::ledger::Ledger;
 use crate::machine::Emitted;
-use crate::mqtt::{Feed, LiveQuality};
+use crate::mqtt::{Feed, LiveQuality, Voice};
+#[cfg(any(test, feature = "chaos"))]
+use crate::poison::chaos;
+use crate::poison::{Panic, contain, kept, kept_reason};
 use crate::recorder::STATE;
-use crate::show::show;
 use crate::state_machine::Refused;
 
 /// The name of the signal that holds the levels of the running calls.
@@ -46,19 +50,17 @@ const MOST_UNSTORED: usize = 64;
 /// of what was stored before and is still on its way: some batches.
 const KNOWN: usize = 4 * MOST_UNSTORED;
 
-/// The checkpoint as it is written.
-#[derive(Serialize)]
-struct Save<'a> {
-    client_id: &'a str,
-    known: VecDeque<u64>,
-    feed: &'a Feed,
-}
+/// Most messages that are suspected at once; of more the oldest are forgotten, and have one more panic.
+const MOST_SUSPECTS: usize = 8;
 
-/// The checkpoint as it is read: the feed of another release may not fit this one.
-#[derive(Deserialize)]
+/// The checkpoint. The feed of another release may not fit this one.
+#[derive(Clone, Debug, Serialize, Deserialize)]
 struct Saved {
     client_id: String,
     known: VecDeque<u64>,
+    /// Marks of messages that panicked the feed once.
+    #[serde(default)]
+    suspects: VecDeque<u64>,
     feed: Box<RawValue>,
 }
 
@@ -71,9 +73,11 @@ pub(super) struct Keeper {
     /// Who shows the counts.
     teller: Source,
     voices: Voices,
-    client_id: String,
+    /// What was stored last; the session's name, made up once, is in it.
+    saved: Saved,
     feed: Feed,
     known: VecDeque<u64>,
+    suspects: VecDeque<u64>,
     clock: Clock,
     /// What is not stored yet.
     out: Vec<Emitted>,
@@ -129,17 +133,17 @@ impl Keeper {
         voices: Voices,
     ) -> Result<Keeper, JournalError> {
         let (ledger, checkpoint) = Ledger::open(journal, producer.as_str())?;
-        let saved = checkpoint.as_deref().and_then(restore);
-        let (client_id, known, feed) = saved.unwrap_or_else(|| (new_client_id(), VecDeque::new(), Feed::default()));
+        let (saved, feed) = checkpoint.as_deref().and_then(restore).unwrap_or_else(begin);
         let mut keeper = Keeper {
             ledger,
             signals: journal.signals().clone(),
             source,
             teller: producer.clone(),
             voices,
-            client_id,
+            known: saved.known.clone(),
+            suspects: saved.suspects.clone(),
+            saved,
             feed,
-            known,
             clock: Clock {
                 started: Instant::now(),
                 at: Timestamp::now(),
@@ -158,7 +162,7 @@ impl Keeper {
 
     /// The name under which the broker keeps the session: made up once, and kept.
     pub(super) fn client_id(&self) -> &str {
-        &self.client_id
+        &self.saved.client_id
     }
 
     /// Stores the feed as it is, and what it told. Before the first connection, so that the session's name is not
@@ -167,18 +171,25 @@ impl Keeper {
         let events = self.out.iter().filter_map(|fact| self.event(fact)).collect();
         let waits = |mark: &u64| self.waiting.iter().any(|waiting| waiting.mark == *mark);
         let known = self.known.iter().copied().filter(|mark| !waits(mark)).collect();
-        let save = Save {
-            client_id: &self.client_id,
+        let saved = Saved {
+            client_id: self.saved.client_id.clone(),
             known,
-            feed: &self.feed,
+            suspects: self.suspects.clone(),
+            feed: serde_json::value::to_raw_value(&self.feed).map_err(unwritten)?,
         };
-        let data = serde_json::to_string(&save).map_err(|error| {
-            tracing::error!(%error, "checkpoint not written");
-            Refused::Fenced
-        })?;
-        self.ledger.store(events, data).await?;
+        self.ledger.store(events, written(&saved)?).await?;
+        self.saved = saved;
         self.out.clear();
         Ok(())
+    }
+
+    /// Notes that a message panicked the feed, which is not to be used after that: a successor goes on from what was stored.
+    async fn suspect(&mut self, mark: u64) -> Result<(), Refused> {
+        if self.saved.suspects.len() >= MOST_SUSPECTS {
+            self.saved.suspects.pop_front();
+        }
+        self.saved.suspects.push_back(mark);
+        Ok(self.ledger.store(Vec::new(), written(&self.saved)?).await?)
     }
 
     /// Takes what one connection brings, until it ends.
@@ -191,7 +202,7 @@ impl Keeper {
         loop {
             let pause = if self.feed.is_settled() { TICK } else { SOON };
             match timeout(pause, heard.recv()).await {
-                Ok(Some(heard)) => self.take(heard),
+                Ok(Some(heard)) => self.take(heard).await?,
                 Ok(None) => break,
                 Err(_) => {}
             }
@@ -199,7 +210,7 @@ impl Keeper {
             while taken < MOST_UNSTORED
                 && let Ok(heard) = heard.try_recv()
             {
-                self.take(heard);
+                self.take(heard).await?;
                 taken += 1;
             }
             if self.listening {
@@ -213,17 +224,24 @@ impl Keeper {
         self.keep(broker).await
     }
 
-    fn take(&mut self, heard: Heard) {
+    async fn take(&mut self, heard: Heard) -> Result<(), Refused> {
         match heard {
             Heard::Listening => {
                 self.listening = true;
                 self.feed.resume(self.deaf_since, self.clock.now());
             }
-            Heard::Message(message) => self.message(message),
+            Heard::Message(message) => {
+                if let Err((mark, panic)) = self.message(message) {
+                    self.suspect(mark).await?;
+                    panic.go_on();
+                }
+            }
         }
+        Ok(())
     }
 
-    fn message(&mut self, message: Message) {
+    /// Takes a message; the mark of one that panicked, for the first time.
+    fn message(&mut self, message: Message) -> Result<(), (u64, Panic)> {
         let Message {
             topic,
             payload,
@@ -245,7 +263,8 @@ impl Keeper {
                 }
             } else {
                 let last = self.feed.waiting().next_back();
-                self.feed.hear(self.clock.now(), voice, &payload, &mut self.out);
+                self.hear(mark, &topic, voice, &payload)
+                    .map_err(|panic| (mark, panic))?;
                 if let Some(ticket) = self.feed.waiting().next_back().filter(|ticket| last < Some(*ticket)) {
                     let before = self.receipts.len().saturating_sub(1);
                     self.waiting.push(Waiting { ticket, mark, before });
@@ -253,6 +272,34 @@ impl Keeper {
             }
         } else {
             self.counts.unknown_topic += 1;
+        }
+        Ok(())
+    }
+
+    /// Has the feed hear a message. The first panic over it is handed back; at the second it is set aside.
+    fn hear(&mut self, mark: u64, topic: &str, voice: Voice, payload: &[u8]) -> Result<(), Panic> {
+        let now = self.clock.now();
+        let is_suspect = self.suspects.contains(&mark);
+        let before = is_suspect.then(|| (self.feed.clone(), self.out.len()));
+        let heard = contain(|| {
+            #[cfg(any(test, feature = "chaos"))]
+            chaos::strike(payload, chaos::MQTT_FEED);
+            self.feed.hear(now, voice, payload, &mut self.out);
+        });
+        self.suspects.retain(|suspect| *suspect != mark);
+        match (heard, before) {
+            (Ok(()), _) => Ok(()),
+            (Err(panic), None) => Err(panic),
+            (Err(panic), Some((feed, told))) => {
+                self.feed = feed;
+                self.out.truncate(told);
+                let aside = set_aside(topic, payload, panic.reason());
+                self.out.push(Emitted {
+                    at: now,
+                    event: RepeaterEvent::LineSetAside(aside),
+                });
+                Ok(())
+            }
         }
     }
 
@@ -297,11 +344,11 @@ impl Keeper {
     fn show(&mut self) {
         let state = self.feed.state();
         if self.shown.state.as_ref() != Some(&state) {
-            show(&self.signals, &self.source, STATE, &state);
+            self.signals.show(&self.source, STATE, &state);
             self.shown.state = Some(state);
         }
         if self.shown.live != self.feed.live() {
-            show(&self.signals, &self.source, LIVE, &self.feed.live());
+            self.signals.show(&self.source, LIVE, &self.feed.live());
             self.shown.live = self.feed.live().to_vec();
         }
         let counts = Counts {
@@ -313,14 +360,14 @@ impl Keeper {
             .counts
             .is_none_or(|(shown, at)| shown != counts && at.elapsed() >= TICK);
         if due {
-            show(&self.signals, &self.teller, MESSAGES, &counts);
+            self.signals.show(&self.teller, MESSAGES, &counts);
             self.shown.counts = Some((counts, Instant::now()));
         }
     }
 }
 
 /// The session's name is kept at any price; without the feed at worst the calls that were open are told wrongly.
-fn restore(data: &str) -> Option<(String, VecDeque<u64>, Feed)> {
+fn restore(data: &str) -> Option<(Saved, Feed)> {
     let saved: Saved = serde_json::from_str(data)
         .map_err(|error| tracing::error!(%error, "checkpoint not understood, begun anew"))
         .ok()?;
@@ -328,7 +375,38 @@ fn restore(data: &str) -> Option<(String, VecDeque<u64>, Feed)> {
         tracing::warn!(%error, "state of another release, begun anew");
         Feed::default()
     });
-    Some((saved.client_id, saved.known, feed))
+    Some((saved, feed))
+}
+
+/// A host that was never heard.
+fn begin() -> (Saved, Feed) {
+    let saved = Saved {
+        client_id: new_client_id(),
+        known: VecDeque::new(),
+        suspects: VecDeque::new(),
+        feed: RawValue::NULL.to_owned(),
+    };
+    (saved, Feed::default())
+}
+
+fn written(saved: &Saved) -> Result<String, Refused> {
+    serde_json::to_string(saved).map_err(unwritten)
+}
+
+fn unwritten(error: serde_json::Error) -> Refused {
+    tracing::error!(%error, "checkpoint not written");
+    Refused::Fenced
+}
+
+fn set_aside(topic: &str, payload: &[u8], reason: &str) -> LineSetAside {
+    tracing::error!(topic, %reason, "message set aside");
+    LineSetAside {
+        crashed: Crashed::MqttFeed,
+        reason: kept_reason(reason),
+        file: topic.to_owned(),
+        offset: 0,
+        text: kept(payload),
+    }
 }
 
 /// As long as every broker takes it: 23 letters and digits.
@@ -363,8 +441,11 @@ mod tests {
     #[test]
     fn checkpoint_of_another_release_keeps_the_session() {
         let saved = restore(r#"{"client_id":"stationd1","known":[18446744073709551615],"feed":{"machine":7}}"#);
-        let (client_id, known, _) = saved.unwrap();
-        assert_eq!((client_id.as_str(), known), ("stationd1", VecDeque::from([u64::MAX])));
+        let (saved, _) = saved.unwrap();
+        assert_eq!(
+            (saved.client_id.as_str(), saved.known),
+            ("stationd1", VecDeque::from([u64::MAX]))
+        );
     }
 
     #[test]

@@ -13,6 +13,7 @@ use super::*;
 use crate::RepeaterConfig;
 use crate::follower::{Follower, Look};
 use crate::grammar::Memory;
+use crate::log::Log;
 use crate::recorder::Recorder;
 use crate::state_machine::RecordsParsed;
 
@@ -51,9 +52,13 @@ impl Stage {
         }
     }
 
+    fn log(&self) -> Log {
+        Log::of_host(&self.config())
+    }
+
     /// Everything in the log, as the tail would read it.
     fn chunk(&self) -> Chunk {
-        match Follower::new(&self.config()).look(&None).unwrap() {
+        match Follower::new(&self.log()).look(&None).unwrap() {
             Look::Lines(chunk) => chunk,
             Look::Nothing { .. } | Look::NoFile { .. } => panic!("an empty log"),
         }
@@ -164,7 +169,7 @@ async fn log_full_of_poisonous_lines_is_read_to_its_end() {
         log += &poison(PARSER, 0);
     }
     let stage = Stage::new(&(log + &call("F4ABC", 2)));
-    let mut recorder = Recorder::resume(&stage.journal).unwrap();
+    let mut recorder = Recorder::resume(&stage.journal, &stage.log()).unwrap();
     let chunk = stage.chunk();
     // As many as may die within the patience of a supervisor are spared here.
     for offset in 0..8 {
@@ -184,14 +189,14 @@ async fn line_that_ends_the_process_is_found_by_careful_readers_and_set_aside() 
     let end = call("G4KLX", 0).len();
     // Each of these is a process of its own, that came to its end.
     for careful in [false, false, true] {
-        let mut recorder = Recorder::resume(&stage.journal).unwrap();
+        let mut recorder = Recorder::resume(&stage.journal, &stage.log()).unwrap();
         assert_eq!(recorder.begin().await.unwrap().careful, careful);
     }
     let mut chunk = stage.chunk();
     chunk.lines = chunk.lines.slice(end..);
     let trial = Crash::new(Crashed::Process, &chunk, chunk.start(), "gone");
-    for tried in [true, true, false] {
-        let mut recorder = Recorder::resume(&stage.journal).unwrap();
+    for tried in [true, true, true, true, true, false] {
+        let mut recorder = Recorder::resume(&stage.journal, &stage.log()).unwrap();
         assert!(recorder.begin().await.unwrap().careful);
         assert_eq!(recorder.try_line(trial.clone()).await, Ok(tried));
     }
@@ -209,7 +214,7 @@ async fn line_that_was_read_carefully_and_means_nothing_is_no_suspect_after_the_
     let stage = Stage::new("nothing of importance\n");
     let chunk = stage.chunk();
     let trial = Crash::new(Crashed::Process, &chunk, 0, "gone");
-    let mut recorder = Recorder::resume(&stage.journal).unwrap();
+    let mut recorder = Recorder::resume(&stage.journal, &stage.log()).unwrap();
     assert_eq!(recorder.try_line(trial).await, Ok(true));
     let read = RecordsParsed {
         chunk,
@@ -218,7 +223,11 @@ async fn line_that_was_read_carefully_and_means_nothing_is_no_suspect_after_the_
         aside: Vec::new(),
     };
     assert_eq!(recorder.take(read).await, Ok(()));
-    let next = Recorder::resume(&stage.journal).unwrap().begin().await.unwrap();
+    let next = Recorder::resume(&stage.journal, &stage.log())
+        .unwrap()
+        .begin()
+        .await
+        .unwrap();
     assert!(next.notes.crashes.is_empty() && !next.careful, "{next:?}");
     stage.shutdown().await;
 }

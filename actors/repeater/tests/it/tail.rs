@@ -1,6 +1,6 @@
 //! What others do to the files behind the host's back: each call is told once, whatever becomes of the file it is in.
 
-use std::fs;
+use std::fs::{self, File};
 use std::io::Write;
 use std::os::unix::fs::symlink;
 use std::path::PathBuf;
@@ -14,6 +14,8 @@ use crate::follow::{LIMIT, Place, Station, TODAY, call, end, header};
 
 const YESTERDAY: &str = "MMDVM-2026-11-20.log";
 const TOMORROW: &str = "MMDVM-2026-11-22.log";
+/// Long enough for a tail to look again.
+const MOMENT: Duration = Duration::from_millis(50);
 /// Longer than the state machine waits for the end of a call behind `Mode set to Idle`.
 const END_AFTER_IDLE: Duration = Duration::from_millis(3500);
 
@@ -237,5 +239,57 @@ async fn call_whose_end_nobody_can_read_yet_does_not_time_out() {
     give_back(&place, &elsewhere);
     let ended = timeout(LIMIT, station.events("qso_ended", 1)).await.unwrap();
     assert_eq!(ended[0].duration_s, Some(1.2));
+    station.shutdown().await;
+}
+
+#[tokio::test]
+async fn older_log_that_the_host_goes_back_to_is_followed_and_said_until_its_clock_is_right_again() {
+    const YEAR_1970: &str = "MMDVM-1970-01-01.log";
+    let place = Place::new();
+    let (yesterday, today) = (call("OE1ABC", 0), call("M0ABC", 60));
+    place.log(YESTERDAY).write_all(yesterday.as_bytes()).unwrap();
+    place.log(TODAY).write_all(today.as_bytes()).unwrap();
+    let station = place.launch();
+    read(&station, &today).await;
+
+    // Over midnight, back to a file that was read long ago.
+    let back = |text: String| text.replace("2026-11-21", "2026-11-20");
+    place
+        .log(YESTERDAY)
+        .write_all(back(call("F4ABC", 120)).as_bytes())
+        .unwrap();
+    trouble(&station, "is the host's clock right?").await;
+    assert_eq!(station.callers(3).await, ["OE1ABC", "M0ABC", "F4ABC"]);
+    // Still there after a restart, though nobody has seen the files grow.
+    station.restart("repeater/state-machine").await;
+    place
+        .log(YESTERDAY)
+        .write_all(back(call("F4DEF", 180)).as_bytes())
+        .unwrap();
+    station.callers(4).await;
+
+    // To 1970, into a new file.
+    let epoch = |text: String| text.replace("2026-11-21", "1970-01-01");
+    let mut log = place.log(YEAR_1970);
+    log.write_all(epoch(call("ON4ABC", 0)).as_bytes()).unwrap();
+    // It lies there like a copy, until it is seen to grow.
+    let followed = async |log: &mut File| {
+        while timeout(MOMENT, station.progress(|progress| progress["file"] == YEAR_1970))
+            .await
+            .is_err()
+        {
+            log.write_all(epoch(header("ON4ABC", 2)).as_bytes()).unwrap();
+        }
+    };
+    timeout(LIMIT, followed(&mut log)).await.unwrap();
+    station.callers(5).await;
+    log.write_all(epoch(end("ON4ABC", 2)).as_bytes()).unwrap();
+
+    place.log(TODAY).write_all(call("DL1ABC", 300).as_bytes()).unwrap();
+    read(&station, &(today + &call("DL1ABC", 300))).await;
+    let ends = station.events_now("qso_ended");
+    let mut callers = station.callers(ends).await;
+    callers.dedup();
+    assert_eq!(callers, ["OE1ABC", "M0ABC", "F4ABC", "F4DEF", "ON4ABC", "DL1ABC"]);
     station.shutdown().await;
 }

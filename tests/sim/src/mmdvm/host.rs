@@ -60,6 +60,12 @@ const PROGRAMME: [(u32, Scene); 17] = [
     (3, Scene::Signalling),
 ];
 
+/// How long the radio is quiet in the past, in minutes on average: by the hour of the day (UTC). People sleep, work, and talk
+/// on their way there and back.
+const QUIET_MINUTES: [u32; 24] = [
+    20, 30, 45, 45, 30, 15, 6, 4, 5, 8, 7, 6, 5, 6, 7, 6, 5, 4, 3, 3, 4, 4, 6, 12,
+];
+
 /// What a simulated host is started with.
 #[derive(Clone, Copy, Debug)]
 pub struct HostSettings {
@@ -76,6 +82,8 @@ pub struct HostSettings {
 pub struct Host {
     script: Script,
     clock: Timestamp,
+    /// Until then the traffic is that of a real day; from then on somebody is looking. `None` once they do.
+    watched_from: Option<Timestamp>,
     lines: vec::IntoIter<Line>,
 }
 
@@ -83,14 +91,19 @@ impl Host {
     /// Starts the host: its first lines are the banner and the configuration.
     #[must_use]
     pub fn new(settings: HostSettings) -> Host {
+        Host::with_past(settings, Duration::ZERO)
+    }
+
+    /// Starts the host so much earlier: it has a past when somebody begins to look, at `settings.start`.
+    #[must_use]
+    pub fn with_past(settings: HostSettings, past: Duration) -> Host {
         let mut script = Script::new(Rng::new(settings.seed), settings.level);
-        let up = start_up(&mut script, settings.start);
-        // The busiest scene comes first: whoever starts a demo looks at it at once.
-        let clock = voice::both_slots(&mut script, up.plus(Duration::from_secs(1)));
+        let clock = start_up(&mut script, settings.start.minus(past));
         Host {
             lines: script.take().into_iter(),
             script,
             clock,
+            watched_from: Some(settings.start),
         }
     }
 
@@ -105,10 +118,28 @@ impl Host {
         script.take()
     }
 
+    /// When the next scene begins, and which it is.
+    fn plan(&mut self) -> (Timestamp, Scene) {
+        let rng = &mut self.script.rng;
+        let Some(watched_from) = self.watched_from else {
+            return (self.clock.plus(rng.pause(600, 2400)), rng.weigh(&PROGRAMME));
+        };
+        if self.clock < watched_from {
+            let start = self.clock.plus(quiet(rng, self.clock));
+            if start < watched_from {
+                return (start, rng.weigh(&PROGRAMME));
+            }
+        }
+        // The busiest scene comes first: whoever starts a demo looks at it at once.
+        self.watched_from = None;
+        let start = self.clock.max(watched_from).plus(Duration::from_secs(1));
+        (start, Scene::BothSlots)
+    }
+
     fn next_scene(&mut self) -> Vec<Line> {
+        let (start, scene) = self.plan();
         let script = &mut self.script;
-        let start = self.clock.plus(script.rng.pause(600, 2400));
-        self.clock = match script.rng.weigh(&PROGRAMME) {
+        self.clock = match scene {
             Scene::BothSlots => voice::both_slots(script, start),
             Scene::Conversation(mode) => voice::conversation(script, mode, start),
             Scene::Data => sideline::data(script, start),
@@ -138,6 +169,14 @@ impl Iterator for Host {
             self.lines = self.next_scene().into_iter();
         }
     }
+}
+
+/// How long nobody speaks at this time of a day.
+fn quiet(rng: &mut Rng, at: Timestamp) -> Duration {
+    let hour = usize::try_from(at.unix_ms().div_euclid(3_600_000).rem_euclid(24)).unwrap_or(0);
+    let minutes = QUIET_MINUTES.get(hour).copied().unwrap_or(1);
+    // From a third of it to five thirds.
+    rng.pause(minutes * 20_000, minutes * 100_000)
 }
 
 fn start_up(script: &mut Script, start: Timestamp) -> Timestamp {

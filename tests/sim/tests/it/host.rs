@@ -30,6 +30,26 @@ fn host_never_goes_back_in_time() {
 }
 
 #[test]
+fn host_with_a_past_is_quiet_in_it_and_busy_as_soon_as_somebody_looks() {
+    let settings = HostSettings {
+        seed: 5,
+        start: start(),
+        level: Level::Message,
+    };
+    let day = Duration::from_secs(24 * 3600);
+    let minute = Duration::from_secs(60);
+    let lines = || Host::with_past(settings, day);
+    assert_eq!(lines().next().unwrap().at, start().minus(day));
+    let past = lines().take_while(|line| line.at < start()).count();
+    assert!((1000..10_000).contains(&past), "{past} lines of a day");
+    let headers = lines()
+        .skip_while(|line| line.at < start())
+        .take_while(|line| line.at < start().plus(minute))
+        .filter(|line| line.text.contains("voice header"));
+    assert!(headers.count() >= 3, "nobody speaks when somebody looks");
+}
+
+#[test]
 fn host_with_the_same_seed_says_the_same() {
     assert_eq!(hours(1, 5), hours(1, 5));
     assert_ne!(hours(1, 5), hours(1, 6));

@@ -12,11 +12,15 @@ const PATIENCE: Duration = Duration::from_secs(20);
 const STARTS: &str = "MMDVMHost-20250607 is starting";
 const GOES: &str = "MMDVMHost-20250607 exited on receipt of SIGTERM";
 
+/// The past of the hosts here.
+const PAST: Duration = Duration::from_secs(36 * 3600);
+
 fn station(directory: &Path) -> Result<Supervision, LaunchError> {
     let settings = MmdvmHostSettings {
         directory: directory.to_owned(),
         file_root: "MMDVM".to_owned(),
         seed: 1,
+        past: PAST,
     };
     let patience = Intensity {
         max_restarts: 0,
@@ -52,6 +56,8 @@ async fn host_logs_from_its_banner_to_its_farewell_and_again_after_a_restart() {
         .unwrap();
     let text = written(&directory);
     assert!(text.contains(STARTS) && !text.contains(GOES), "{text}");
+    let calls = text.matches("end of voice transmission").count();
+    assert!(calls > 100, "its past has {calls} calls");
 
     let again = supervision.restart(&"simulator".parse().unwrap()).await;
     assert_eq!(again, Ok(OperatorOutcome::Up { incarnation: 2 }));
@@ -62,6 +68,11 @@ async fn host_logs_from_its_banner_to_its_farewell_and_again_after_a_restart() {
         .filter_map(|line| [STARTS, GOES].into_iter().find(|words| line.ends_with(words)))
         .collect();
     assert_eq!(life, [STARTS, GOES, STARTS, GOES]);
+    let more = text.matches("end of voice transmission").count() - calls;
+    assert!(
+        more < 10,
+        "the past is written once, but {more} calls came with the restart"
+    );
 }
 
 #[tokio::test]

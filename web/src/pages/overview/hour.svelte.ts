@@ -14,7 +14,7 @@ const WORTH_A_LINE = [
   "child_exited", "changes_missed", "health_changed", "station_started", "station_stopping", "operator_request",
   "fault", "access_denied", "link_changed", "host_changed", "modem_changed", "calls_hidden", "remote_command",
   "command_requested", "command_done", "command_failed", "command_unknown", "command_rejected", "command_rolled_back",
-  "user_added", "key_added", "key_revoked",
+  "command_overridden", "line_set_aside", "records_set_aside", "user_added", "key_added", "key_revoked", "sign_ins_refused",
 ];
 
 const LINES = 60;

@@ -3,10 +3,10 @@
 use std::hash::{BuildHasher, RandomState};
 use std::time::Duration;
 
-use journal::{Append, AppendError, CheckpointUpdate, Journal, JournalError};
 use model::NewEvent;
+use thiserror::Error;
 
-use crate::state_machine::Refused;
+use crate::{Append, AppendError, CheckpointUpdate, Journal, JournalError};
 
 /// How long one append may take before it is tried again.
 const APPEND_LIMIT: Duration = Duration::from_secs(5);
@@ -15,8 +15,14 @@ const RETRY_AFTER: Duration = Duration::from_millis(500);
 /// After how many tries the same complaint is logged again: once a minute.
 const COMPLAIN_EVERY: u32 = 120;
 
+/// Another incarnation of the producer has moved the checkpoint: this one is to end.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Error)]
+#[error("fenced")]
+pub struct Fenced;
+
 /// One producer's place in the journal.
-pub(crate) struct Ledger {
+#[derive(Debug)]
+pub struct Ledger {
     journal: Journal,
     producer: String,
     /// Version of the checkpoint that is stored.
@@ -27,10 +33,10 @@ pub(crate) struct Ledger {
 
 impl Ledger {
     /// Takes over from whoever wrote last, with what that one kept. *Blocking.*
-    pub(crate) fn open(
-        journal: &Journal,
-        producer: impl Into<String>,
-    ) -> Result<(Ledger, Option<String>), JournalError> {
+    ///
+    /// # Errors
+    /// When the journal cannot be read.
+    pub fn open(journal: &Journal, producer: impl Into<String>) -> Result<(Ledger, Option<String>), JournalError> {
         let producer = producer.into();
         let checkpoint = journal.checkpoint(&producer)?;
         let version = checkpoint.as_ref().map_or(0, |checkpoint| checkpoint.version);
@@ -47,8 +53,8 @@ impl Ledger {
     /// Stores events and checkpoint. Waits as long as the journal is away.
     ///
     /// # Errors
-    /// [`Refused::Fenced`] if another incarnation has moved the checkpoint.
-    pub(crate) async fn store(&mut self, events: Vec<NewEvent>, checkpoint: String) -> Result<(), Refused> {
+    /// [`Fenced`] if another incarnation has moved the checkpoint.
+    pub async fn store(&mut self, events: Vec<NewEvent>, checkpoint: String) -> Result<(), Fenced> {
         let mut append = Append {
             producer: self.producer.clone(),
             events,
@@ -68,7 +74,7 @@ impl Ledger {
                 Err(AppendError::Conflict { stored }) => {
                     let expected = self.version;
                     tracing::error!(stored, expected, "checkpoint was moved by another writer");
-                    return Err(Refused::Fenced);
+                    return Err(Fenced);
                 }
                 Err(error @ (AppendError::Unavailable | AppendError::Storage(_))) => {
                     if tries.is_multiple_of(COMPLAIN_EVERY) {
@@ -81,7 +87,7 @@ impl Ledger {
                 Err(error @ (AppendError::Projection { .. } | AppendError::Invalid(_))) => {
                     if append.events.is_empty() {
                         tracing::error!(%error, "checkpoint refused");
-                        return Err(Refused::Fenced);
+                        return Err(Fenced);
                     }
                     tracing::error!(%error, count = append.events.len(), "events set aside");
                     append.events.clear();

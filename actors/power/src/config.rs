@@ -1,0 +1,246 @@
+//! `[power.NAME]`: one inverter, battery or charger.
+
+use std::collections::BTreeMap;
+use std::ops::RangeInclusive;
+
+use serde::{Deserialize, Serialize};
+
+use crate::port::Address;
+use crate::protocol::{CommandKind, Family, Library, Protocol};
+
+/// Every device by its name.
+pub type PowerConfig = BTreeMap<String, DeviceConfig>;
+
+/// Longest name, in characters: it is part of paths, sources and names of variables.
+const MAX_NAME: usize = 32;
+/// Pauses between two polls, in seconds.
+const POLL_S: RangeInclusive<f64> = 0.2..=3600.0;
+/// The same for settings.
+const SETTINGS_POLL_S: RangeInclusive<f64> = 1.0..=86_400.0;
+/// Speeds of serial lines, in baud.
+const BAUD: RangeInclusive<u32> = 300..=4_000_000;
+/// Most commands of a list.
+const MAX_COMMANDS: usize = 32;
+
+/// One device.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct DeviceConfig {
+    /// What it speaks, as in `stationd power list-protocols`.
+    pub protocol: String,
+    /// Where it is: a serial line or hidraw by its path, or `tcp://HOST:PORT`.
+    pub port: String,
+    /// Speed of a serial line; 0 takes what is usual for the protocol.
+    pub baud: u32,
+    /// Pause between two questions for the status, in seconds.
+    pub poll_s: f64,
+    /// Pause between two questions for the settings, in seconds.
+    pub settings_poll_s: f64,
+    /// The commands that ask for the status; none takes the protocol's own.
+    pub status: Vec<String>,
+    /// The commands that ask for the settings; none takes the protocol's own.
+    pub settings: Vec<String>,
+    /// When to raise the alarm.
+    pub alarms: AlarmConfig,
+}
+
+/// Limits beyond which an alarm is raised; 0 takes a limit away.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct AlarmConfig {
+    /// Volts of the battery.
+    pub low_battery_v: f64,
+    /// Percent of charge.
+    pub low_charge_percent: f64,
+    /// Degrees of anything inside the device.
+    pub high_temperature_c: f64,
+    /// Volts between the highest and the lowest cell.
+    pub cell_spread_v: f64,
+    /// Seconds without a word.
+    pub silent_s: f64,
+}
+
+impl Default for DeviceConfig {
+    fn default() -> DeviceConfig {
+        DeviceConfig {
+            protocol: "pi30".to_owned(),
+            port: "/dev/ttyUSB0".to_owned(),
+            baud: 0,
+            poll_s: 2.0,
+            settings_poll_s: 300.0,
+            status: Vec::new(),
+            settings: Vec::new(),
+            alarms: AlarmConfig::default(),
+        }
+    }
+}
+
+impl Default for AlarmConfig {
+    fn default() -> AlarmConfig {
+        AlarmConfig {
+            low_battery_v: 0.0,
+            low_charge_percent: 20.0,
+            high_temperature_c: 75.0,
+            cell_spread_v: 0.3,
+            silent_s: 60.0,
+        }
+    }
+}
+
+/// Everything that is wrong with the section: the key, and the reason.
+#[must_use]
+pub fn problems(config: &PowerConfig) -> Vec<(String, String)> {
+    let mut library = Library::new();
+    let mut problems = Vec::new();
+    for (name, device) in config {
+        problems.extend(name_problem(name).map(|reason| (name.clone(), reason)));
+        let named = |(key, reason)| (format!("{name}.{key}"), reason);
+        problems.extend(device.problems(&mut library).into_iter().map(named));
+        let before = config.iter().take_while(|(other, _)| *other != name);
+        if let Some((other, _)) = before.into_iter().find(|(_, other)| other.port == device.port) {
+            problems.push((
+                format!("{name}.port"),
+                format!("is that of {other} too: a port has one owner"),
+            ));
+        }
+    }
+    problems
+}
+
+fn name_problem(name: &str) -> Option<String> {
+    let fits = |c: char| c.is_ascii_lowercase() || c.is_ascii_digit() || c == '-' || c == '_';
+    let good = (1..=MAX_NAME).contains(&name.len()) && name.chars().all(fits);
+    (!good).then(|| format!("the name must have 1 to {MAX_NAME} of a-z, 0-9, - and _"))
+}
+
+impl DeviceConfig {
+    fn problems(&self, library: &mut Library) -> Vec<(String, String)> {
+        let protocol = library.get(&self.protocol);
+        let list_problem = |list| protocol.as_ref().ok().and_then(|protocol| list_problem(protocol, list));
+        let found = [
+            ("protocol", protocol.as_ref().err().map(ToString::to_string)),
+            (
+                "port",
+                self.port.parse::<Address>().err().map(|error| error.to_string()),
+            ),
+            (
+                "baud",
+                (self.baud != 0).then(|| range_problem(&BAUD, &self.baud)).flatten(),
+            ),
+            ("poll_s", range_problem(&POLL_S, &self.poll_s)),
+            (
+                "settings_poll_s",
+                range_problem(&SETTINGS_POLL_S, &self.settings_poll_s),
+            ),
+            ("status", list_problem(&self.status)),
+            ("settings", list_problem(&self.settings)),
+        ];
+        let limits = [
+            ("alarms.low_battery_v", self.alarms.low_battery_v),
+            ("alarms.low_charge_percent", self.alarms.low_charge_percent),
+            ("alarms.high_temperature_c", self.alarms.high_temperature_c),
+            ("alarms.cell_spread_v", self.alarms.cell_spread_v),
+            ("alarms.silent_s", self.alarms.silent_s),
+        ];
+        let no_limit = |limit: f64| (!limit.is_finite() || limit < 0.0).then(|| "must be 0 or more".to_owned());
+        let limits = limits.map(|(key, limit)| (key, no_limit(limit)));
+        let all = found.into_iter().chain(limits);
+        all.filter_map(|(key, reason)| Some((key.to_owned(), reason?)))
+            .collect()
+    }
+
+    /// The speed of the line, in baud.
+    pub(crate) fn speed(&self, family: Family) -> u32 {
+        match self.baud {
+            0 => usual_baud(family),
+            baud => baud,
+        }
+    }
+}
+
+/// Only what asks: a setting changes the device, and passes the gate or nowhere.
+fn list_problem(protocol: &Protocol, list: &[String]) -> Option<String> {
+    if list.len() > MAX_COMMANDS {
+        return Some(format!("{} commands, at most {MAX_COMMANDS}", list.len()));
+    }
+    list.iter().find_map(|code| match protocol.request(code) {
+        Err(error) => Some(error.to_string()),
+        Ok(request) => (request.command().kind() == CommandKind::Setting)
+            .then(|| format!("{code} changes the device; only questions are asked by themselves")),
+    })
+}
+
+fn range_problem<T: PartialOrd + std::fmt::Display>(range: &RangeInclusive<T>, value: &T) -> Option<String> {
+    (!range.contains(value)).then(|| format!("must be {} to {}", range.start(), range.end()))
+}
+
+/// Speeds as the vendors' papers have them.
+fn usual_baud(family: Family) -> u32 {
+    match family {
+        Family::VoltronicQ | Family::VoltronicPi16 | Family::VoltronicCaret => 2400,
+        Family::JkBle | Family::JkNwTtl | Family::JkPbModbus => 115_200,
+        Family::JkBalancer485 | Family::Dd77Serial | Family::DalyA5 => 9600,
+        Family::VictronVedirect => 19_200,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn keys(devices: &[(&str, DeviceConfig)]) -> Vec<String> {
+        let config = devices
+            .iter()
+            .map(|(name, device)| ((*name).to_owned(), device.clone()))
+            .collect();
+        problems(&config).into_iter().map(|(key, _)| key).collect()
+    }
+
+    #[test]
+    fn default_device_is_sound() {
+        assert_eq!(keys(&[("inverter", DeviceConfig::default())]), [""; 0]);
+    }
+
+    #[test]
+    fn device_tells_all_its_problems_at_once() {
+        let device = DeviceConfig {
+            protocol: "pi31".to_owned(),
+            port: "ttyUSB0".to_owned(),
+            baud: 1,
+            poll_s: f64::NAN,
+            settings_poll_s: 0.0,
+            alarms: AlarmConfig {
+                silent_s: -1.0,
+                ..AlarmConfig::default()
+            },
+            ..DeviceConfig::default()
+        };
+        let expected = [
+            "A",
+            "A.protocol",
+            "A.port",
+            "A.baud",
+            "A.poll_s",
+            "A.settings_poll_s",
+            "A.alarms.silent_s",
+        ];
+        assert_eq!(keys(&[("A", device)]), expected);
+    }
+
+    #[test]
+    fn two_devices_on_one_port_are_refused() {
+        assert_eq!(
+            keys(&[("a", DeviceConfig::default()), ("b", DeviceConfig::default())]),
+            ["b.port"]
+        );
+    }
+
+    #[test]
+    fn command_that_changes_the_device_is_never_polled() {
+        let device = DeviceConfig {
+            status: vec!["QPIGS".to_owned(), "POP02".to_owned()],
+            ..DeviceConfig::default()
+        };
+        assert_eq!(keys(&[("inverter", device)]), ["inverter.status"]);
+    }
+}

@@ -1,0 +1,392 @@
+//! One device on one port: the actor around the [`watch`](crate::watch).
+//!
+//! Owns: the port, the schedule, the device's checkpoint. Fails when: another incarnation has moved the checkpoint. A device
+//! that is away, silent or talks nonsense is a state, shown on the signal board and told in the journal.
+//!
+//! ```text
+//! open ─▶ next command is due ─▶ ask, up to three tries ─▶ watch ─▶ facts + memory ─▶ journal
+//!   ▲             ▲                     │ port broke          │ three in vain
+//!   └── pause ────┼─────────────────────┴─────────────────────┘
+//!                 └──────────────── readings ─▶ signal board
+//! ```
+
+mod exchange;
+
+use std::collections::BTreeMap;
+use std::hash::{BuildHasher, RandomState};
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use actix::{Actor, ActorContext, ActorFutureExt, AsyncContext, Context, WrapFuture};
+use journal::{Fenced, Journal, Ledger, SignalBoard};
+use kernel::{Backoff, ChildEnv, StartError};
+use model::power::{PowerEvent, PowerReading};
+use model::{NewEvent, Source, Timestamp};
+use tokio::time::{sleep, sleep_until};
+
+use crate::config::DeviceConfig;
+use crate::port::{Address, Port};
+use crate::protocol::{Library, Protocol};
+use crate::watch::{Happening, Memory, Moment, Schedule, Taken, Watch};
+use exchange::{Failure, Line};
+
+/// The name of the signal that tells how the device is.
+pub(crate) const STATUS: &str = "status";
+/// The name of the signal that holds its newest readings.
+pub(crate) const READINGS: &str = "readings";
+/// The name of the signal that holds its settings.
+pub(crate) const SETTINGS: &str = "settings";
+/// Questions until one is given up.
+const TRIES: u32 = 3;
+/// Pause before the second try; each further one waits twice as long.
+const RETRY_AFTER: Duration = Duration::from_millis(100);
+/// How often the memory is stored if nothing happens, so that little energy is lost with us.
+const REMEMBER_EVERY: Duration = Duration::from_secs(60);
+/// How often the counts of the line are shown if nothing else changes.
+const SHOW_EVERY: Duration = Duration::from_secs(5);
+/// Most readings that are shown of one device, which may make up names.
+const MOST_READINGS: usize = 512;
+/// The pauses between attempts to open a port. Short: a device that is plugged in again is back at once.
+const BACKOFF: Backoff = Backoff {
+    min: Duration::from_millis(250),
+    max: Duration::from_secs(2),
+    factor: 2,
+    jitter_percent: 20,
+    reset_after: Duration::from_secs(10),
+};
+
+/// Watches one device.
+pub struct DeviceActor {
+    env: ChildEnv,
+    device: Option<Device>,
+}
+
+impl DeviceActor {
+    /// Goes on from the checkpoint. *Blocking.*
+    pub(crate) fn new(
+        env: ChildEnv,
+        journal: &Journal,
+        name: &str,
+        config: &DeviceConfig,
+    ) -> Result<DeviceActor, StartError> {
+        let device = Device::resume(journal, name, config).map_err(StartError::Failed)?;
+        Ok(DeviceActor {
+            env,
+            device: Some(device),
+        })
+    }
+}
+
+impl Actor for DeviceActor {
+    type Context = Context<DeviceActor>;
+
+    fn started(&mut self, ctx: &mut Context<DeviceActor>) {
+        if let Some(device) = self.device.take() {
+            let running = device.run().into_actor(self).map(|fenced, actor, ctx| {
+                actor.env.fail(fenced.to_string());
+                ctx.stop();
+            });
+            ctx.spawn(running);
+        }
+    }
+}
+
+kernel::answers_ping!(DeviceActor);
+
+/// Why a conversation ended.
+enum End {
+    Lost(String),
+    /// The port is open and nothing answers. Behind the same name there may be another device by now, or an adapter that
+    /// hangs: it is opened again.
+    Silent,
+    Fenced(Fenced),
+}
+
+impl From<Fenced> for End {
+    fn from(fenced: Fenced) -> End {
+        End::Fenced(fenced)
+    }
+}
+
+/// The work of the actor.
+struct Device {
+    protocol: Arc<Protocol>,
+    address: Address,
+    baud: u32,
+    /// What to ask, and how often.
+    commands: Vec<Polled>,
+    /// When to ask again what was refused.
+    refused_again: Duration,
+    watch: Watch,
+    keeper: Keeper,
+}
+
+/// Where facts and readings go.
+struct Keeper {
+    source: Source,
+    signals: SignalBoard,
+    ledger: Ledger,
+    stored: Option<Instant>,
+    shown: Option<Instant>,
+    readings: BTreeMap<String, PowerReading>,
+    settings: BTreeMap<String, PowerReading>,
+}
+
+impl Device {
+    fn resume(journal: &Journal, name: &str, config: &DeviceConfig) -> Result<Device, String> {
+        let protocol = Library::new()
+            .get(&config.protocol)
+            .map_err(|problem| problem.to_string())?;
+        let address: Address = config
+            .port
+            .parse()
+            .map_err(|problem: crate::port::NoAddress| problem.to_string())?;
+        let source = Source::new(&format!("power.{name}"));
+        let (ledger, kept) = Ledger::open(journal, source.as_str()).map_err(|error| error.to_string())?;
+        let memory = kept.map(|kept| serde_json::from_str(&kept)).transpose();
+        let memory: Memory = memory
+            .unwrap_or_else(|error| {
+                tracing::warn!(%source, %error, "the memory of another release is given up");
+                None
+            })
+            .unwrap_or_default();
+        let watch = Watch::new(
+            protocol.name(),
+            &address.to_string(),
+            config.alarms.clone(),
+            memory,
+            now(),
+        );
+        Ok(Device {
+            baud: config.speed(protocol.family()),
+            commands: commands(&protocol, config),
+            refused_again: Duration::from_secs_f64(config.settings_poll_s),
+            protocol,
+            address,
+            watch,
+            keeper: Keeper {
+                source,
+                signals: journal.signals().clone(),
+                ledger,
+                stored: None,
+                shown: None,
+                readings: BTreeMap::new(),
+                settings: BTreeMap::new(),
+            },
+        })
+    }
+
+    /// Watches until this incarnation is told that it is not wanted any more.
+    async fn run(mut self) -> Fenced {
+        let mut failures: u32 = 0;
+        loop {
+            let began = Instant::now();
+            let ended = match Port::open(&self.address, self.baud).await {
+                Ok(port) => self.converse(port).await,
+                Err(error) => End::Lost(error.to_string()),
+            };
+            failures = if began.elapsed() >= BACKOFF.reset_after {
+                1
+            } else {
+                failures.saturating_add(1)
+            };
+            // The first pause of a backoff is none.
+            let pause = BACKOFF.delay(failures.saturating_add(1), RandomState::new().hash_one(failures));
+            let noted = match ended {
+                End::Fenced(fenced) => Err(fenced),
+                End::Silent => Ok(()),
+                End::Lost(reason) => {
+                    let next_try = Timestamp::now().plus(pause);
+                    self.happened(Happening::Lost { reason, next_try }).await
+                }
+            };
+            if let Err(fenced) = noted {
+                return fenced;
+            }
+            sleep(pause).await;
+        }
+    }
+
+    /// Asks what is due, until the port breaks or has been silent for too long.
+    async fn converse(&mut self, mut port: Port) -> End {
+        if let Err(fenced) = self.happened(Happening::Opened).await {
+            return fenced.into();
+        }
+        let mut line = Line::default();
+        let mut schedule = Schedule::new(self.commands.iter().map(|polled| polled.every), Instant::now());
+        while let Some((index, due)) = schedule.next() {
+            sleep_until(due.into()).await;
+            let Some(polled) = self.commands.get(index).cloned() else {
+                break;
+            };
+            let asked = match self.ask(&mut port, &mut line, &polled).await {
+                Ok(asked) => asked,
+                Err(end) => return end,
+            };
+            schedule.done(index, Instant::now());
+            if asked == Asked::Refused {
+                schedule.put_off(index, Instant::now() + self.refused_again);
+            }
+            if asked == Asked::InVain && self.watch.is_away() {
+                return End::Silent;
+            }
+        }
+        End::Lost("there is nothing to ask".to_owned())
+    }
+
+    /// Asks once, or up to three times if nothing or nothing good comes back.
+    async fn ask(&mut self, port: &mut Port, line: &mut Line, polled: &Polled) -> Result<Asked, End> {
+        let code = polled.code.as_str();
+        let protocol = Arc::clone(&self.protocol);
+        let request = protocol.request(code).map_err(|error| End::Lost(error.to_string()))?;
+        let tries = if self.watch.is_away() || request.is_heard_only() {
+            1
+        } else {
+            TRIES
+        };
+        let mut reason = String::new();
+        for attempt in 0..tries {
+            if attempt > 0 {
+                self.watch.quality.retries = self.watch.quality.retries.saturating_add(1);
+                sleep(RETRY_AFTER.saturating_mul(attempt)).await;
+            }
+            let asked = Instant::now();
+            match line.ask(port, &request, self.baud).await {
+                Ok(taken) => {
+                    let quality = &mut self.watch.quality;
+                    quality.answered = quality.answered.saturating_add(1);
+                    quality.round_trip_ms = u64::try_from(asked.elapsed().as_millis()).ok();
+                    self.keeper.show_readings(&taken, polled.is_setting);
+                    let taken = taken.as_slice();
+                    self.happened(match polled.is_setting {
+                        true => Happening::Set { code, taken },
+                        false => Happening::Answered { code, taken },
+                    })
+                    .await?;
+                    return Ok(Asked::Answered);
+                }
+                Err(Failure::Lost(error)) => return Err(End::Lost(error.to_string())),
+                Err(Failure::Refused(error)) => {
+                    tracing::debug!(source = %self.keeper.source, code, %error, "refused");
+                    self.watch.quality.refused = self.watch.quality.refused.saturating_add(1);
+                    self.happened(Happening::Refused { code }).await?;
+                    return Ok(Asked::Refused);
+                }
+                Err(Failure::Silent) => {
+                    self.watch.quality.silent = self.watch.quality.silent.saturating_add(1);
+                    reason = "no answer".to_owned();
+                }
+                Err(Failure::Damaged(error)) => {
+                    self.watch.quality.damaged = self.watch.quality.damaged.saturating_add(1);
+                    reason = error.to_string();
+                }
+            }
+        }
+        self.watch.quality.failed = self.watch.quality.failed.saturating_add(1);
+        self.happened(Happening::Failed { code, reason }).await?;
+        Ok(Asked::InVain)
+    }
+
+    /// Has the watch judge, and keeps what follows.
+    async fn happened(&mut self, happening: Happening<'_>) -> Result<(), Fenced> {
+        let before = self.watch.state();
+        let events = self.watch.step(now(), happening);
+        let state = self.watch.state();
+        if before != state {
+            tracing::info!(source = %self.keeper.source, ?state, "device");
+        }
+        let changed = before != state || !events.is_empty();
+        self.keeper.show_status(&self.watch, changed);
+        self.keeper.store(events, &self.watch).await
+    }
+}
+
+/// How a question ended.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Asked {
+    Answered,
+    Refused,
+    InVain,
+}
+
+impl Keeper {
+    fn show_readings(&mut self, taken: &[Taken], are_settings: bool) {
+        let at = Timestamp::now();
+        let (name, shown) = match are_settings {
+            true => (SETTINGS, &mut self.settings),
+            false => (READINGS, &mut self.readings),
+        };
+        for taken in taken {
+            if shown.len() < MOST_READINGS || shown.contains_key(&taken.name) {
+                let reading = PowerReading {
+                    measured: taken.measured.clone(),
+                    at,
+                    quality: taken.quality,
+                };
+                shown.insert(taken.name.clone(), reading);
+            }
+        }
+        self.signals.show(&self.source, name, shown);
+    }
+
+    fn show_status(&mut self, watch: &Watch, changed: bool) {
+        if changed || self.shown.is_none_or(|shown| shown.elapsed() >= SHOW_EVERY) {
+            self.shown = Some(Instant::now());
+            self.signals.show(&self.source, STATUS, &watch.status());
+        }
+    }
+
+    async fn store(&mut self, events: Vec<PowerEvent>, watch: &Watch) -> Result<(), Fenced> {
+        let is_fresh = self.stored.is_some_and(|stored| stored.elapsed() < REMEMBER_EVERY);
+        if events.is_empty() && is_fresh {
+            return Ok(());
+        }
+        let at = Timestamp::now();
+        let mut new = Vec::with_capacity(events.len());
+        for event in &events {
+            match NewEvent::new(at, &self.source, event) {
+                Ok(event) => new.push(event),
+                Err(error) => tracing::error!(%error, "event not written"),
+            }
+        }
+        let memory = serde_json::to_string(watch.memory()).unwrap_or_else(|error| {
+            tracing::error!(%error, "memory not written");
+            String::new()
+        });
+        self.stored = Some(Instant::now());
+        self.ledger.store(new, memory).await
+    }
+}
+
+fn now() -> Moment {
+    Moment {
+        at: Timestamp::now(),
+        steady: Instant::now(),
+    }
+}
+
+/// A command that is asked by itself.
+#[derive(Clone, Debug)]
+struct Polled {
+    code: String,
+    every: Duration,
+    is_setting: bool,
+}
+
+/// What to ask: the configured commands or the protocol's own. What is only heard has no pause between.
+fn commands(protocol: &Protocol, config: &DeviceConfig) -> Vec<Polled> {
+    let heard_only = |code: &str| protocol.request(code).is_ok_and(|request| request.is_heard_only());
+    let polled = |configured: &[String], own: &[String], pause_s: f64, is_setting: bool| -> Vec<Polled> {
+        let codes = if configured.is_empty() { own } else { configured };
+        let one = |code: &String| Polled {
+            code: code.clone(),
+            every: Duration::from_secs_f64(if heard_only(code) { 0.0 } else { pause_s }),
+            is_setting,
+        };
+        codes.iter().map(one).collect()
+    };
+    let mut commands = polled(&config.status, protocol.status_commands(), config.poll_s, false);
+    let settings = protocol.setting_read_commands();
+    commands.extend(polled(&config.settings, settings, config.settings_poll_s, true));
+    commands
+}

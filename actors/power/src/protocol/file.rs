@@ -1,0 +1,109 @@
+//! The shape of a protocol's file. Unknown keys are refused; what the values mean together is checked by `compile`.
+
+use std::collections::BTreeMap;
+
+use serde::Deserialize;
+
+use super::field::Role;
+use super::{CheckForm, CommandKind, Family, Layout, RequestCrc};
+
+/// The format that this version reads.
+pub(super) const FORMAT: &str = "power-protocol/1";
+
+#[derive(Clone, Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct ProtocolFile {
+    pub(super) format: String,
+    pub(super) id: String,
+    /// The protocol whose commands this one has, except where it says otherwise.
+    pub(super) extends: Option<String>,
+    pub(super) family: Option<Family>,
+    pub(super) default_command: Option<String>,
+    pub(super) status_commands: Option<Vec<String>>,
+    pub(super) setting_read_commands: Option<Vec<String>>,
+    pub(super) identify: Option<Vec<Vec<String>>>,
+    pub(super) module_address_hex: Option<String>,
+    pub(super) request_crc: Option<RequestCrc>,
+    /// Commands of the extended protocol that this one has not.
+    #[serde(default)]
+    pub(super) remove: Vec<String>,
+    #[serde(default)]
+    pub(super) command: Vec<CommandFile>,
+}
+
+#[derive(Clone, Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct CommandFile {
+    pub(super) code: String,
+    pub(super) label: String,
+    pub(super) kind: CommandKind,
+    #[serde(default)]
+    pub(super) layout: Layout,
+    pub(super) pattern: Option<String>,
+    pub(super) opcode_hex: Option<String>,
+    pub(super) record_type: Option<u8>,
+    pub(super) request_crc: Option<bool>,
+    pub(super) crc: Option<CheckForm>,
+    #[serde(default)]
+    pub(super) decimal_sum: bool,
+    pub(super) value: Option<u16>,
+    pub(super) fields: Vec<FieldFile>,
+}
+
+/// Words for codes: by position, or by the code itself.
+#[derive(Clone, Debug, Deserialize)]
+#[serde(untagged)]
+pub(super) enum Labels {
+    ByIndex(Vec<String>),
+    ByKey(BTreeMap<String, String>),
+}
+
+#[derive(Clone, Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct FieldFile {
+    #[serde(default)]
+    pub(super) key: String,
+    #[serde(rename = "type")]
+    pub(super) kind: String,
+    #[serde(default)]
+    pub(super) unit: String,
+    #[serde(default)]
+    pub(super) len: usize,
+    #[serde(rename = "match", default)]
+    pub(super) label: String,
+    #[serde(default)]
+    pub(super) tag: u8,
+    #[serde(default)]
+    pub(super) bias: i64,
+    #[serde(default = "one")]
+    pub(super) div: i64,
+    #[serde(default = "one")]
+    pub(super) mul: i64,
+    pub(super) labels: Option<Labels>,
+    pub(super) bits: Option<Vec<String>>,
+    pub(super) emit: Option<String>,
+    pub(super) flags: Option<BTreeMap<char, String>>,
+    pub(super) digits: Option<Vec<FieldFile>>,
+    pub(super) every: Option<usize>,
+    pub(super) first: Option<usize>,
+    pub(super) role: Option<Role>,
+    #[serde(default)]
+    pub(super) secret: bool,
+    pub(super) device_class: Option<String>,
+    pub(super) state_class: Option<String>,
+    pub(super) icon: Option<String>,
+    #[serde(default)]
+    pub(super) skip_chars: usize,
+    #[serde(default)]
+    pub(super) length_prefixed_2: bool,
+    pub(super) date: Option<String>,
+    pub(super) request_part: Option<String>,
+    pub(super) range: Option<(usize, usize)>,
+    pub(super) lookup_index: Option<String>,
+    /// What the looked-up field's name begins with; two digits of the number follow.
+    pub(super) lookup_before: Option<String>,
+}
+
+fn one() -> i64 {
+    1
+}

@@ -1,0 +1,248 @@
+//! A protocol: which commands a family of devices knows, and what their answers mean.
+//!
+//! `file` reads the TOML, `compile` checks it and makes what decoding runs on, [`Library`] holds them all.
+
+mod compile;
+mod field;
+mod file;
+mod library;
+mod request;
+
+use std::collections::HashMap;
+
+use regex_lite::Regex;
+use serde::Deserialize;
+
+pub(crate) use self::field::{BitStyle, BytesKind, DateForm, FieldKind, RequestPart, Scale, TextKind};
+pub use self::field::{Field, Role};
+pub use self::library::{Library, ProtocolProblem};
+pub use self::request::Request;
+
+/// How frames are cut and checked; everything else about a protocol is data.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Family {
+    /// PI30 and its many relatives: `(fields CRC CR`.
+    VoltronicQ,
+    /// PI16: asked without a check value, answered with one.
+    VoltronicPi16,
+    /// PI17, PI18: `^Dnnn` and a length.
+    VoltronicCaret,
+    /// JK batteries by Bluetooth: records of 300 bytes.
+    JkBle,
+    /// JK batteries, "NW" frames: values behind tags.
+    JkNwTtl,
+    /// JK PB batteries: a Modbus write that is answered by a record.
+    JkPbModbus,
+    /// JK active balancers: `EB 90`.
+    #[serde(rename = "jk-balancer-485")]
+    JkBalancer485,
+    /// JBD, Xiaoxiang: `DD` to `77`.
+    #[serde(rename = "dd-77-serial")]
+    Dd77Serial,
+    /// Daly: 13 bytes that begin with `A5`.
+    DalyA5,
+    /// Victron: text that comes by itself, and hexadecimal questions between.
+    VictronVedirect,
+}
+
+/// What a command is for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum CommandKind {
+    /// Asked again and again: how the device is now.
+    Status,
+    /// Asked now and then.
+    Query,
+    /// Changes the device.
+    Setting,
+    /// Not asked: the device sends it by itself.
+    Listen,
+}
+
+/// How the fields lie in the answer.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Default, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub(crate) enum Layout {
+    /// Text between separators.
+    #[default]
+    Separated,
+    /// Bytes at fixed places.
+    Fixed,
+    /// Several frames, each with its number.
+    Frames,
+    /// Lines of a label and a value.
+    KeyValue,
+    /// Values behind one-byte tags.
+    Tagged,
+    /// Only an acknowledgement.
+    AckFrame,
+}
+
+/// Which check value a request carries where a protocol has two forms.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub(crate) enum CheckForm {
+    /// CRC-16, two bytes.
+    Crc,
+    /// Sum plus one, one byte.
+    Chk,
+}
+
+/// Whether caret requests carry a CRC.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub(crate) enum RequestCrc {
+    /// No.
+    None,
+    /// No, but their length is told as if they did.
+    Counted,
+    /// Yes.
+    Sent,
+}
+
+/// One command of a protocol.
+#[derive(Clone, Debug)]
+pub struct Command {
+    pub(crate) code: Box<str>,
+    pub(crate) label: Box<str>,
+    pub(crate) kind: CommandKind,
+    pub(crate) layout: Layout,
+    /// Matches the whole command, its argument in group 1; none where the command takes none.
+    pub(crate) pattern: Option<Regex>,
+    pub(crate) opcode: Box<[u8]>,
+    pub(crate) record_type: Option<u8>,
+    pub(crate) request_crc: Option<bool>,
+    pub(crate) check: Option<CheckForm>,
+    pub(crate) decimal_sum: bool,
+    /// What a binary setting without an argument writes.
+    pub(crate) value: Option<u16>,
+    /// Name of the acknowledgement's reading: the command in lower case.
+    pub(crate) ack_name: Box<str>,
+    pub(crate) fields: Box<[Field]>,
+}
+
+impl Command {
+    /// The command, or what it begins with if it takes an argument.
+    #[must_use]
+    pub fn code(&self) -> &str {
+        &self.code
+    }
+
+    /// What it is, in a few words.
+    #[must_use]
+    pub fn label(&self) -> &str {
+        &self.label
+    }
+
+    /// What it is for.
+    #[must_use]
+    pub fn kind(&self) -> CommandKind {
+        self.kind
+    }
+
+    /// The pattern that a whole command with its argument has to match.
+    #[must_use]
+    pub fn pattern(&self) -> Option<&str> {
+        self.pattern.as_ref().map(Regex::as_str)
+    }
+
+    /// What its answer holds, in order.
+    #[must_use]
+    pub fn fields(&self) -> &[Field] {
+        &self.fields
+    }
+
+    /// Whether its answer is an acknowledgement and nothing else.
+    pub(crate) fn is_acknowledged(&self) -> bool {
+        matches!(&*self.fields, [field] if matches!(field.kind, FieldKind::Ack))
+    }
+}
+
+/// A protocol, checked and ready.
+#[derive(Clone, Debug)]
+pub struct Protocol {
+    pub(crate) name: Box<str>,
+    pub(crate) id: Box<str>,
+    pub(crate) family: Family,
+    pub(crate) default_command: Box<str>,
+    pub(crate) status_commands: Vec<String>,
+    pub(crate) setting_read_commands: Vec<String>,
+    pub(crate) identify: Vec<Vec<String>>,
+    /// Address of the unit where the wire has one.
+    pub(crate) module_address: u8,
+    /// Whether requests carry a CRC where the family leaves it open.
+    pub(crate) request_crc: RequestCrc,
+    pub(crate) commands: Vec<Command>,
+    /// Commands by their code.
+    pub(crate) by_code: HashMap<Box<str>, usize>,
+}
+
+impl Protocol {
+    /// The name that people write: `pi30`.
+    #[must_use]
+    pub fn name(&self) -> &str {
+        &self.name
+    }
+
+    /// The name as the vendor writes it: `PI30`.
+    #[must_use]
+    pub fn id(&self) -> &str {
+        &self.id
+    }
+
+    /// How its frames are cut and checked.
+    #[must_use]
+    pub fn family(&self) -> Family {
+        self.family
+    }
+
+    /// What to ask when nothing else is said.
+    #[must_use]
+    pub fn default_command(&self) -> &str {
+        &self.default_command
+    }
+
+    /// What to ask again and again.
+    #[must_use]
+    pub fn status_commands(&self) -> &[String] {
+        &self.status_commands
+    }
+
+    /// What to ask for the settings.
+    #[must_use]
+    pub fn setting_read_commands(&self) -> &[String] {
+        &self.setting_read_commands
+    }
+
+    /// What to ask to learn which device it is: command, and the field that tells if there are several.
+    #[must_use]
+    pub fn identify(&self) -> &[Vec<String>] {
+        &self.identify
+    }
+
+    /// All commands.
+    #[must_use]
+    pub fn commands(&self) -> &[Command] {
+        &self.commands
+    }
+
+    /// The command that a text calls for: itself, or the first whose pattern matches all of it.
+    fn command(&self, code: &str) -> Option<&Command> {
+        let exact = self.by_code.get(code).and_then(|index| self.commands.get(*index));
+        exact.filter(|command| command.pattern.is_none()).or_else(|| {
+            self.commands
+                .iter()
+                .find(|command| command.pattern.as_ref().is_some_and(|pattern| pattern.is_match(code)))
+        })
+    }
+
+    /// The commands that begin like `code` and take an argument, for a word about what would be right.
+    fn alike(&self, code: &str) -> Option<&Command> {
+        let begins = |command: &&Command| command.pattern.is_some() && code.starts_with(&*command.code);
+        self.commands
+            .iter()
+            .filter(begins)
+            .max_by_key(|command| command.code.len())
+    }
+}

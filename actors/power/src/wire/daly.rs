@@ -1,0 +1,59 @@
+//! Daly batteries: frames of 13 bytes that begin with `A5`. Long answers are several frames, each numbered.
+
+use std::borrow::Cow;
+
+use super::checksum::sum8;
+use super::{Answer, after, check, opcode, split_end};
+use crate::error::FrameError;
+use crate::protocol::{Command, Layout, Protocol};
+
+pub(super) const START: u8 = 0xA5;
+/// Address of the battery in its answers.
+const BATTERY: u8 = 0x01;
+/// Bytes of a frame.
+pub(super) const FRAME: usize = 13;
+/// Bytes of data in a frame, as the frame says it.
+const DATA: u8 = 8;
+/// Behind the request, as the programs before send it; the battery ignores it.
+const LINE_END: u8 = b'\n';
+
+pub(super) fn request(protocol: &Protocol, command: &Command) -> Vec<u8> {
+    let mut bytes = vec![START, protocol.module_address];
+    bytes.extend(&*command.opcode);
+    bytes.push(DATA);
+    bytes.resize(FRAME.saturating_sub(1), 0);
+    bytes.push(sum8(&bytes));
+    bytes.push(LINE_END);
+    bytes
+}
+
+pub(super) fn answer<'a>(command: &Command, frame: &'a [u8]) -> Result<Answer<'a>, FrameError> {
+    let (frames, rest) = frame.as_chunks::<FRAME>();
+    let one = command.layout != Layout::Frames;
+    if !rest.is_empty() || frames.is_empty() || (one && frames.len() > 1) {
+        return Err(FrameError::Length {
+            expected: FRAME.saturating_mul(frames.len().max(1)),
+            found: frame.len(),
+        });
+    }
+    let asked = command.opcode.first().copied().unwrap_or_default();
+    for frame in frames {
+        after(&[START], frame)?;
+        let (covered, [sum]) = split_end::<1>(frame)?;
+        check(sum8(covered) == sum)?;
+        let [_, address, code, len, ..] = covered else {
+            return Err(FrameError::NoEnd);
+        };
+        opcode(asked, *code)?;
+        if (*address, *len) != (BATTERY, DATA) {
+            return Err(FrameError::Unfitting);
+        }
+    }
+    if one {
+        return Ok(Answer::Record(Cow::Borrowed(frame)));
+    }
+    Ok(Answer::Frames {
+        frames: frame,
+        len: FRAME,
+    })
+}

@@ -1,0 +1,175 @@
+//! JK batteries and balancers: four wires of one maker.
+
+use std::borrow::Cow;
+
+use super::checksum::{modbus, sum8, sum16};
+use super::{Answer, after, check, length, opcode, split_end};
+use crate::error::FrameError;
+use crate::protocol::Command;
+
+/// What a request and an acknowledgement begin with.
+pub(super) const REQUEST_START: [u8; 4] = [0xAA, 0x55, 0x90, 0xEB];
+/// What a record begins with.
+pub(super) const RECORD_START: [u8; 4] = [0x55, 0xAA, 0xEB, 0x90];
+/// Bytes of a request and of an acknowledgement.
+pub(super) const REQUEST_LEN: usize = 20;
+/// Bytes of a record that its sum covers, the sum included.
+pub(super) const RECORD_LEN: usize = 300;
+/// Bytes of the records of some units, the last 20 without meaning.
+const LONG_RECORD_LEN: usize = 320;
+/// Opcode of an acknowledgement.
+const ACKNOWLEDGED: u8 = 0xC8;
+/// Bytes that a setting's value takes, as the request says them.
+const VALUE_LEN: u8 = 4;
+/// Settings are written in thousandths.
+const MILLI: f64 = 1000.0;
+
+pub(super) fn request(command: &Command, argument: &str) -> Vec<u8> {
+    let mut bytes = REQUEST_START.to_vec();
+    bytes.extend(&*command.opcode);
+    if let Some(value) = command.value.or_else(|| thousandths(argument)) {
+        bytes.push(VALUE_LEN);
+        bytes.extend(value.to_le_bytes());
+    }
+    bytes.resize(REQUEST_LEN.saturating_sub(1), 0);
+    bytes.push(sum8(&bytes));
+    bytes
+}
+
+/// `3.65` volts as 3650.
+fn thousandths(argument: &str) -> Option<u16> {
+    let value: f64 = argument.parse().ok()?;
+    let value = (value * MILLI).round();
+    // Checked: the cast of a whole number within the range of the type is exact.
+    #[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss)]
+    (0.0..=f64::from(u16::MAX)).contains(&value).then_some(value as u16)
+}
+
+pub(super) fn answer<'a>(command: &Command, frame: &'a [u8]) -> Result<Answer<'a>, FrameError> {
+    if frame.starts_with(&REQUEST_START) {
+        return acknowledgement(frame);
+    }
+    let record = record(frame)?;
+    let kind = record.get(RECORD_START.len()).copied().unwrap_or_default();
+    if command.is_acknowledged() {
+        return Ok(Answer::Unacknowledged);
+    }
+    if let Some(expected) = command.record_type {
+        opcode(expected, kind)?;
+    }
+    Ok(Answer::Record(Cow::Borrowed(record)))
+}
+
+fn acknowledgement(frame: &[u8]) -> Result<Answer<'_>, FrameError> {
+    length(frame, REQUEST_LEN)?;
+    let (covered, [sum]) = split_end::<1>(frame)?;
+    check(sum8(covered) == sum)?;
+    match covered.get(REQUEST_START.len()..) {
+        Some([ACKNOWLEDGED, 1, 1, ..]) => Ok(Answer::Acknowledged),
+        Some([ACKNOWLEDGED, ..]) => Err(FrameError::Nak),
+        rest => opcode(ACKNOWLEDGED, rest.and_then(|rest| rest.first().copied()).unwrap_or(0))
+            .map(|()| Answer::Unacknowledged),
+    }
+}
+
+/// The record at the beginning of a frame that holds nothing else.
+fn record(frame: &[u8]) -> Result<&[u8], FrameError> {
+    after(&RECORD_START, frame)?;
+    if frame.len() != LONG_RECORD_LEN {
+        length(frame, RECORD_LEN)?;
+    }
+    let record = frame.get(..RECORD_LEN).unwrap_or_default();
+    let (covered, [sum]) = split_end::<1>(record)?;
+    check(sum8(covered) == sum)?;
+    Ok(record)
+}
+
+/// Bytes of the Modbus echo behind a PB record: address, function, register, count, CRC.
+pub(super) const MODBUS_ECHO: usize = 8;
+
+pub(super) fn answer_pb<'a>(command: &Command, frame: &'a [u8]) -> Result<Answer<'a>, FrameError> {
+    length(frame, RECORD_LEN.saturating_add(MODBUS_ECHO))?;
+    let (front, echo) = split_end::<MODBUS_ECHO>(frame)?;
+    record(front)?;
+    let (covered, crc) = split_end::<2>(&echo)?;
+    check(modbus(covered).to_le_bytes() == crc)?;
+    // Address and function are those of the request. The register is not compared: recorded units answer one request with
+    // the record of another, and the record itself says what it is.
+    let asked = command.opcode.get(..2).unwrap_or_default();
+    if !covered.starts_with(asked) {
+        return Err(FrameError::Opcode {
+            expected: format!("{asked:02x?}"),
+            found: format!("{:02x?}", covered.get(..2).unwrap_or_default()),
+        });
+    }
+    Ok(Answer::Record(Cow::Borrowed(frame)))
+}
+
+/// What an "NW" frame begins with.
+pub(super) const NW_START: [u8; 2] = [0x4E, 0x57];
+/// Start and length, which the length does not count in full: it is the total less two.
+pub(super) const NW_UNCOUNTED: usize = 2;
+/// Bytes before the values: start, length, terminal, command, source, kind.
+const NW_HEADER: usize = 11;
+/// Bytes behind the values: record number, 0x68, check value.
+const NW_TRAILER: usize = 9;
+/// "Read everything", asked by a host.
+const NW_READ_ALL: [u8; 17] = [
+    0x4E, 0x57, 0x00, 0x13, 0, 0, 0, 0, 0x03, 0x03, 0x00, 0x00, 0, 0, 0, 0, 0x68,
+];
+/// The kind of frame that is an answer.
+const NW_ANSWER: u8 = 1;
+
+pub(super) fn request_nw() -> Vec<u8> {
+    let mut bytes = NW_READ_ALL.to_vec();
+    let sum = sum16(&bytes);
+    bytes.extend([0, 0]);
+    bytes.extend(sum.to_be_bytes());
+    bytes
+}
+
+pub(super) fn answer_nw(frame: &[u8]) -> Result<Answer<'_>, FrameError> {
+    let counted = after(&NW_START, frame)?;
+    let [high, low, ..] = counted else {
+        return Err(FrameError::NoEnd);
+    };
+    let announced = usize::from(u16::from_be_bytes([*high, *low]));
+    length(frame, announced.saturating_add(NW_UNCOUNTED))?;
+    let (covered, [0, 0, high, low]) = split_end::<4>(frame)? else {
+        return Err(FrameError::NoEnd);
+    };
+    if covered.last() != Some(&0x68) {
+        return Err(FrameError::NoEnd);
+    }
+    check(sum16(covered).to_be_bytes() == [high, low])?;
+    let kind = frame.get(NW_HEADER.saturating_sub(1)).copied().unwrap_or_default();
+    // Recorded answers carry the kind of a request as well as that of an answer.
+    if kind > NW_ANSWER {
+        return opcode(NW_ANSWER, kind).map(|()| Answer::Unacknowledged);
+    }
+    let end = frame.len().saturating_sub(NW_TRAILER);
+    frame.get(NW_HEADER..end).map(Answer::Tagged).ok_or(FrameError::NoEnd)
+}
+
+/// Head of a balancer's request: header and address.
+const BALANCER_REQUEST: [u8; 3] = [0x55, 0xAA, 0x01];
+/// What a balancer's answer begins with.
+pub(super) const BALANCER_START: [u8; 2] = [0xEB, 0x90];
+
+pub(super) fn request_balancer(command: &Command) -> Vec<u8> {
+    let mut bytes = BALANCER_REQUEST.to_vec();
+    bytes.extend(&*command.opcode);
+    bytes.extend([0, 0]);
+    bytes.push(sum8(&bytes));
+    bytes
+}
+
+pub(super) fn answer_balancer<'a>(command: &Command, frame: &'a [u8]) -> Result<Answer<'a>, FrameError> {
+    let rest = after(&BALANCER_START, frame)?;
+    length(frame, command.fields.iter().map(|field| field.len).sum())?;
+    let (covered, [sum]) = split_end::<1>(frame)?;
+    check(sum8(covered) == sum)?;
+    let found = rest.get(1).copied().unwrap_or_default();
+    opcode(command.opcode.first().copied().unwrap_or_default(), found)?;
+    Ok(Answer::Record(Cow::Borrowed(frame)))
+}

@@ -1,0 +1,148 @@
+//! Frames: how a question is put, and how an answer is cut and checked before anybody looks at a field.
+//!
+//! One file a family. Each checks in this order: echo, end, length, check value, refusal, opcode. What is left is an
+//! [`Answer`].
+
+mod caret;
+mod checksum;
+mod daly;
+mod dd77;
+mod jk;
+mod scan;
+mod vedirect;
+mod voltronic;
+
+use std::borrow::Cow;
+
+pub use scan::{Scan, quiet};
+
+use crate::error::{FrameError, RequestError};
+use crate::protocol::{Command, CommandKind, Family, Protocol, Request};
+
+/// The content of a frame that has passed every check.
+#[derive(Debug)]
+pub(crate) enum Answer<'a> {
+    /// The device has done as it was told.
+    Acknowledged,
+    /// A good frame, but another than the acknowledgement that belongs here.
+    Unacknowledged,
+    /// Fields between separators.
+    Text {
+        payload: &'a [u8],
+        separators: &'static [u8],
+    },
+    /// A record with fields at fixed places.
+    Record(Cow<'a, [u8]>),
+    /// Frames of equal length, in any order.
+    Frames { frames: &'a [u8], len: usize },
+    /// Lines of a label and a value.
+    Lines(Vec<(Cow<'a, str>, Cow<'a, str>)>),
+    /// Values behind tags.
+    Tagged(&'a [u8]),
+}
+
+/// The bytes that ask.
+pub(crate) fn request(
+    protocol: &Protocol,
+    command: &Command,
+    code: &str,
+    argument: &str,
+) -> Result<Vec<u8>, RequestError> {
+    if command.kind == CommandKind::Listen {
+        return Ok(Vec::new());
+    }
+    match protocol.family {
+        Family::VoltronicQ => Ok(voltronic::request(command, code)),
+        Family::VoltronicPi16 => Ok(voltronic::request_pi16(command, code)),
+        Family::VoltronicCaret => caret::request(protocol, command, code),
+        Family::JkBle => Ok(jk::request(command, argument)),
+        Family::JkNwTtl => Ok(jk::request_nw()),
+        Family::JkPbModbus => Ok(command.opcode.to_vec()),
+        Family::JkBalancer485 => Ok(jk::request_balancer(command)),
+        Family::Dd77Serial => Ok(dd77::request(command)),
+        Family::DalyA5 => Ok(daly::request(protocol, command)),
+        Family::VictronVedirect => Ok(vedirect::request(command)),
+    }
+}
+
+/// Cuts and checks an answer.
+pub(crate) fn answer<'a>(request: &'a Request<'_>, frame: &'a [u8]) -> Result<Answer<'a>, FrameError> {
+    let frame = without_echo(&request.bytes, frame)?;
+    let answer = match request.protocol.family {
+        Family::VoltronicQ => voltronic::answer(request.command, frame),
+        Family::VoltronicPi16 => voltronic::answer_crc(frame),
+        Family::VoltronicCaret => caret::answer(request.protocol, frame),
+        Family::JkBle => jk::answer(request.command, frame),
+        Family::JkNwTtl => jk::answer_nw(frame),
+        Family::JkPbModbus => jk::answer_pb(request.command, frame),
+        Family::JkBalancer485 => jk::answer_balancer(request.command, frame),
+        Family::Dd77Serial => dd77::answer(request.command, frame),
+        Family::DalyA5 => daly::answer(request.command, frame),
+        Family::VictronVedirect => vedirect::answer(request.command, frame),
+    }?;
+    let acknowledges = matches!(answer, Answer::Acknowledged | Answer::Unacknowledged);
+    if acknowledges == request.command.is_acknowledged() {
+        return Ok(answer);
+    }
+    Err(FrameError::Unfitting)
+}
+
+/// Some devices repeat the request before the answer, or instead of it.
+fn without_echo<'a>(request: &[u8], frame: &'a [u8]) -> Result<&'a [u8], FrameError> {
+    if frame.is_empty() {
+        return Err(FrameError::Empty);
+    }
+    match frame.strip_prefix(request) {
+        Some([]) if !request.is_empty() => Err(FrameError::EchoOnly),
+        Some(rest) if !request.is_empty() => Ok(rest),
+        _ => Ok(frame),
+    }
+}
+
+/// The frame behind its start marker.
+fn after<'a>(start: &[u8], frame: &'a [u8]) -> Result<&'a [u8], FrameError> {
+    frame.strip_prefix(start).ok_or_else(|| FrameError::NoStart {
+        found: frame.iter().take(start.len()).copied().collect(),
+    })
+}
+
+/// The frame before its last `N` bytes, and those.
+fn split_end<const N: usize>(frame: &[u8]) -> Result<(&[u8], [u8; N]), FrameError> {
+    frame
+        .split_last_chunk::<N>()
+        .map(|(rest, end)| (rest, *end))
+        .ok_or(FrameError::Length {
+            expected: N,
+            found: frame.len(),
+        })
+}
+
+fn find(haystack: &[u8], needle: &[u8]) -> Option<usize> {
+    haystack.windows(needle.len()).position(|window| window == needle)
+}
+
+/// An exact length.
+fn length(frame: &[u8], expected: usize) -> Result<(), FrameError> {
+    if frame.len() == expected {
+        return Ok(());
+    }
+    Err(FrameError::Length {
+        expected,
+        found: frame.len(),
+    })
+}
+
+fn check(fits: bool) -> Result<(), FrameError> {
+    if fits { Ok(()) } else { Err(FrameError::Checksum) }
+}
+
+/// The answer names the command that it answers.
+fn opcode(expected: u8, found: u8) -> Result<(), FrameError> {
+    if expected == found {
+        return Ok(());
+    }
+    Err(FrameError::Opcode {
+        expected: format!("{expected:02x}"),
+        found: format!("{found:02x}"),
+    })
+}

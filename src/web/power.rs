@@ -1,0 +1,37 @@
+//! `/api/v1/power`: inverters, batteries and chargers, as they are now.
+
+use actix_web::web::{Data, Json, Path, ServiceConfig, resource};
+use power::Device;
+
+use super::Api;
+use super::paging::Paged;
+use super::problem::Problem;
+
+pub(super) fn routes(config: &mut ServiceConfig) {
+    config
+        .service(resource("/api/v1/power").get(list_devices))
+        .service(resource("/api/v1/power/{device}").get(get_device));
+}
+
+/// Every device with its state, its alarms and its newest readings.
+#[utoipa::path(get, path = "/api/v1/power", tag = "power", responses(
+    (status = 200, description = "The devices, by name", body = Paged<Device>),
+))]
+pub(crate) async fn list_devices(api: Data<Api>) -> Json<Paged<Device>> {
+    let items = power::devices(api.station.journal.signals());
+    Json(Paged { items, next: None })
+}
+
+/// One device.
+#[utoipa::path(get, path = "/api/v1/power/{device}", tag = "power",
+    params(("device" = String, Path, description = "Its name in the configuration")), responses(
+    (status = 200, description = "The device", body = Device),
+    (status = 404, description = "There is no such device", body = Problem, content_type = "application/problem+json"),
+))]
+pub(crate) async fn get_device(api: Data<Api>, name: Path<String>) -> Result<Json<Device>, Problem> {
+    let devices = power::devices(api.station.journal.signals());
+    let device = devices.into_iter().find(|device| device.name == *name);
+    device
+        .map(Json)
+        .ok_or_else(|| Problem::not_found(format_args!("device {:?}", name.as_str())))
+}

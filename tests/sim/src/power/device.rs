@@ -1,0 +1,191 @@
+//! Devices that speak the wire byte for byte: an inverter (PI30), two kinds of battery (Daly, JK "NW"), a solar charger (VE.Direct).
+//!
+//! Made from the vendors' papers, and on purpose from nothing that the readers of these bytes use.
+
+use super::plant::Plant;
+
+/// Which device.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum DeviceKind {
+    /// A Voltronic inverter; it knows QPI, QPIGS, QPIRI, QFLAG and QPIWS, and refuses everything else.
+    Pi30,
+    /// A Daly battery.
+    Daly,
+    /// A JK battery, "NW" frames.
+    JkNw,
+    /// A Victron solar charger, which talks by itself once a second.
+    VeDirect,
+}
+
+impl DeviceKind {
+    /// The answer to the requests in `heard`, and how many bytes of it were one; `None`: it is not complete yet.
+    #[must_use]
+    pub fn answer(self, plant: &Plant, heard: &[u8]) -> Option<(usize, Vec<u8>)> {
+        match self {
+            DeviceKind::Pi30 => {
+                let end = heard.iter().position(|byte| *byte == b'\r')?;
+                Some((
+                    end + 1,
+                    pi30(plant, heard.get(..end.saturating_sub(2)).unwrap_or_default()),
+                ))
+            }
+            DeviceKind::Daly => {
+                (heard.len() >= 13).then(|| (heard.len(), daly(plant, heard.get(2).copied().unwrap_or(0))))
+            }
+            DeviceKind::JkNw => (heard.len() >= 21).then(|| (heard.len(), jk_nw(plant))),
+            DeviceKind::VeDirect => None,
+        }
+    }
+
+    /// What it says by itself, once a second.
+    #[must_use]
+    pub fn says(self, plant: &Plant) -> Option<Vec<u8>> {
+        (self == DeviceKind::VeDirect).then(|| vedirect(plant))
+    }
+}
+
+fn pi30(plant: &Plant, command: &[u8]) -> Vec<u8> {
+    let (into, out) = (plant.battery_a().max(0.0), (-plant.battery_a()).max(0.0));
+    let body = match command {
+        b"QPI" => "(PI30".to_owned(),
+        b"QPIGS" => format!(
+            "(000.0 00.0 230.0 50.0 {:04.0} {:04.0} {:03.0} 380 {:05.2} {into:03.0} {:03.0} 0041 {:04.0} 120.5 {:05.2} {out:05.0} 00010110 00 00 {:05.0} 010",
+            plant.load_w() * 1.05,
+            plant.load_w(),
+            plant.load_w() / 50.0,
+            plant.battery_v(),
+            plant.charge_percent(),
+            plant.solar_w() / 120.5,
+            plant.battery_v(),
+            plant.solar_w(),
+        ),
+        b"QPIRI" => {
+            "(230.0 21.7 230.0 50.0 21.7 5000 5000 48.0 46.0 42.0 56.4 54.0 2 30 060 0 2 2 9 01 0 0 54.0 0 1".to_owned()
+        }
+        b"QFLAG" => "(EakxyDbjuvz".to_owned(),
+        b"QPIWS" => "(00000000000000000000000000000000".to_owned(),
+        _ => "(NAK".to_owned(),
+    };
+    let mut frame = body.into_bytes();
+    let crc = xmodem(&frame).to_be_bytes();
+    frame.extend(crc.map(|byte| {
+        if matches!(byte, b'(' | b'\r' | b'\n' | 0) {
+            byte + 1
+        } else {
+            byte
+        }
+    }));
+    frame.push(b'\r');
+    frame
+}
+
+/// CRC-16/XMODEM, bit by bit.
+fn xmodem(bytes: &[u8]) -> u16 {
+    bytes.iter().fold(0, |crc, byte| {
+        (0..8).fold(crc ^ (u16::from(*byte) << 8), |crc: u16, _| {
+            let shifted = crc << 1;
+            if crc & 0x8000 == 0 { shifted } else { shifted ^ 0x1021 }
+        })
+    })
+}
+
+fn sum(bytes: &[u8]) -> u8 {
+    bytes.iter().fold(0, |sum, byte| sum.wrapping_add(*byte))
+}
+
+/// A whole number of 16 bits, as near as it comes.
+fn whole(value: f64) -> u16 {
+    let value = value.round().clamp(0.0, f64::from(u16::MAX));
+    // Checked: the cast of a whole number within the range of the type is exact.
+    #[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss)]
+    let value = value as u16;
+    value
+}
+
+fn daly(plant: &Plant, opcode: u8) -> Vec<u8> {
+    let one = |data: [u8; 8]| {
+        let mut frame = vec![0xA5, 0x01, opcode, 8];
+        frame.extend(data);
+        frame.push(sum(&frame));
+        frame
+    };
+    match opcode {
+        0x90 => {
+            let [v, a] = [
+                whole(plant.battery_v() * 10.0),
+                whole(30_000.0 + plant.battery_a() * 10.0),
+            ]
+            .map(u16::to_be_bytes);
+            let soc = whole(plant.charge_percent() * 10.0).to_be_bytes();
+            one([v[0], v[1], v[0], v[1], a[0], a[1], soc[0], soc[1]])
+        }
+        0x94 => one([16, 1, 0, 0, 0, 0, 42, 0]),
+        0x95 => (0..6_u8)
+            .flat_map(|frame| {
+                let cell = |at: u8| {
+                    if frame * 3 + at < 16 {
+                        whole(plant.cell_v(frame * 3 + at) * 1000.0)
+                    } else {
+                        0
+                    }
+                };
+                let [a, b, c] = [cell(0), cell(1), cell(2)].map(u16::to_be_bytes);
+                one([frame + 1, a[0], a[1], b[0], b[1], c[0], c[1], 0])
+            })
+            .collect(),
+        _ => Vec::new(),
+    }
+}
+
+fn jk_nw(plant: &Plant) -> Vec<u8> {
+    let mut values = vec![0x79, 48];
+    for cell in 0..16 {
+        let [high, low] = whole(plant.cell_v(cell) * 1000.0).to_be_bytes();
+        values.extend([cell + 1, high, low]);
+    }
+    let direction = if plant.battery_a() >= 0.0 { 0x8000 } else { 0 };
+    let words = [
+        (0x80, 31),
+        (0x81, 24),
+        (0x82, 25),
+        (0x83, whole(plant.battery_v() * 100.0)),
+        (0x84, whole(plant.battery_a().abs() * 100.0) | direction),
+        (0x87, 57),
+        (0x8A, 16),
+    ];
+    for (tag, word) in words {
+        let [high, low] = u16::to_be_bytes(word);
+        values.extend([tag, high, low]);
+    }
+    let percent = whole(plant.charge_percent()).to_be_bytes()[1];
+    values.extend([0x85, percent, 0xAB, 1, 0xAC, 1]);
+    let mut frame = vec![0x4E, 0x57, 0, 0, 0, 0, 0, 0, 6, 0, 1];
+    frame.extend(values);
+    frame.extend([0, 0, 0, 0, 0x68]);
+    let len = u16::try_from(frame.len() + 2).unwrap_or(u16::MAX).to_be_bytes();
+    frame.splice(2..4, len);
+    let sum = frame.iter().fold(0_u16, |sum, byte| sum.wrapping_add(u16::from(*byte)));
+    frame.extend([0, 0]);
+    frame.extend(sum.to_be_bytes());
+    frame
+}
+
+fn vedirect(plant: &Plant) -> Vec<u8> {
+    let lines = [
+        ("PID", "0xA056".to_owned()),
+        ("V", format!("{:.0}", plant.battery_v() * 1000.0)),
+        ("I", format!("{:.0}", plant.solar_w() / plant.battery_v() * 1000.0)),
+        ("VPV", "120500".to_owned()),
+        ("PPV", format!("{:.0}", plant.solar_w())),
+        ("CS", if plant.solar_w() > 0.0 { "3" } else { "0" }.to_owned()),
+        ("ERR", "0".to_owned()),
+    ];
+    let text: String = lines
+        .iter()
+        .map(|(label, value)| format!("\r\n{label}\t{value}"))
+        .collect();
+    let mut block = text.into_bytes();
+    block.extend(b"\r\nChecksum\t");
+    block.push(sum(&block).wrapping_neg());
+    block
+}

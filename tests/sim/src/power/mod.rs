@@ -1,0 +1,12 @@
+//! A simulated solar plant and the devices on it: an inverter, batteries, a charger.
+//!
+//! `plant` is pure: a physical model in virtual time. `device` speaks the wires of four makers, `line` brings that to a
+//! pseudo-terminal, with the faults of real lines.
+
+mod device;
+mod line;
+mod plant;
+
+pub use device::DeviceKind;
+pub use line::{Faults, Knobs, Line};
+pub use plant::Plant;
