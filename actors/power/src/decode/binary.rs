@@ -49,10 +49,7 @@ pub(super) fn frames<'a>(fields: &'a [Field], frames: &[u8], len: usize, reading
             if matches!(field.kind, FieldKind::Skip) {
                 continue;
             }
-            let place = field
-                .every
-                .saturating_mul(number)
-                .saturating_add(field.first);
+            let place = field.every.saturating_mul(number).saturating_add(field.first);
             let mut read = self::field(field, bytes, readings);
             read.name = numbered(&field.key, place).into();
             readings.push(read);

@@ -53,7 +53,10 @@ impl Agreement {
     /// # Errors
     /// When the answer contradicts itself. What has no value contradicts nothing.
     pub(crate) fn check(&self, readings: &[Reading<'_>]) -> Result<(), FrameError> {
-        let said = readings.iter().find(|reading| *reading.name == *self.is).and_then(number);
+        let said = readings
+            .iter()
+            .find(|reading| *reading.name == *self.is)
+            .and_then(number);
         let (Some(said), Some(total)) = (said, self.total(readings)) else {
             return Ok(());
         };
@@ -67,7 +70,9 @@ impl Agreement {
             return Ok(());
         }
         let (of, is) = (&self.of, &self.is);
-        Err(FrameError::Contradiction(format!("{of}.. make {made:.3}, {is} says {said:.3}")))
+        Err(FrameError::Contradiction(format!(
+            "{of}.. make {made:.3}, {is} says {said:.3}"
+        )))
     }
 
     fn total(&self, readings: &[Reading<'_>]) -> Option<Total> {
@@ -93,7 +98,9 @@ impl Agreement {
 
     pub(super) fn is_part(&self, name: &str) -> bool {
         let number = name.strip_prefix(&*self.of);
-        number.is_some_and(|number| number == "{n}" || !number.is_empty() && number.bytes().all(|digit| digit.is_ascii_digit()))
+        number.is_some_and(|number| {
+            number == "{n}" || !number.is_empty() && number.bytes().all(|digit| digit.is_ascii_digit())
+        })
     }
 }
 

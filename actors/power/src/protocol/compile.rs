@@ -8,8 +8,8 @@ use regex_lite::Regex;
 use super::field::EVERYTHING;
 use super::file::{CommandFile, FieldFile, Labels, ProtocolFile};
 use super::{
-    BitStyle, BytesKind, Command, CommandKind, DateForm, Family, Field, FieldKind, Layout, Protocol, Record, RequestCrc,
-    RequestPart, Scale, TextKind,
+    BitStyle, BytesKind, Command, CommandKind, DateForm, Family, Field, FieldKind, Layout, Protocol, Record,
+    RequestCrc, RequestPart, Scale, TextKind,
 };
 
 /// Longest field of a binary answer, in bytes.
@@ -307,11 +307,20 @@ fn field(file: &FieldFile) -> Result<Field, String> {
         first: file.first.unwrap_or(0),
         role: file.role,
         range: range(file)?,
+        form: form(file)?,
         secret: file.secret,
         device_class: file.device_class.as_deref().map(Box::from),
         state_class: file.state_class.as_deref().map(Box::from),
         icon: file.icon.as_deref().map(Box::from),
     })
+}
+
+/// Two stars at most: more of them cost time and say no more.
+fn form(file: &FieldFile) -> Result<Option<Box<str>>, String> {
+    match file.form.as_deref() {
+        Some(form) if form.matches('*').count() > 2 => Err("form has two * at most".to_owned()),
+        form => Ok(form.map(Box::from)),
+    }
 }
 
 /// What the file says, or what values of this role can be.

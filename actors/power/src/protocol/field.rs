@@ -167,6 +167,8 @@ pub struct Field {
     pub(crate) role: Option<Role>,
     /// What the value can be, in its unit.
     pub(crate) range: (f64, f64),
+    /// How its characters look, beyond what its kind says.
+    pub(crate) form: Option<Box<str>>,
     /// Not for anybody's eyes but those of who decodes by hand: a passcode.
     pub(crate) secret: bool,
     pub(crate) device_class: Option<Box<str>>,

@@ -101,6 +101,8 @@ pub(super) struct FieldFile {
     /// What the value can be in its unit; beyond, it is none.
     pub(super) min: Option<f64>,
     pub(super) max: Option<f64>,
+    /// How its characters look: `#` is a digit, `*` anything, everything else itself.
+    pub(super) form: Option<String>,
     #[serde(default)]
     pub(super) secret: bool,
     pub(super) device_class: Option<String>,

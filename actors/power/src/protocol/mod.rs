@@ -182,7 +182,8 @@ impl Command {
 
     /// How many fields a good answer of characters has. Newer devices say more than is described, but not half as much again.
     pub(crate) fn fields_expected(&self) -> RangeInclusive<usize> {
-        let described = self.fields.len();
+        let from_answer = |field: &&Field| !matches!(field.kind, FieldKind::FromRequest(_));
+        let described = self.fields.iter().filter(from_answer).count();
         let most = if self.open {
             usize::MAX
         } else {

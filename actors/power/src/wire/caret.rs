@@ -73,7 +73,9 @@ pub(super) fn slack(protocol: &Protocol) -> usize {
 /// The fields behind the three digits of the length.
 fn data<'a>(protocol: &Protocol, counted: &'a [u8], slack: usize) -> Result<Answer<'a>, FrameError> {
     let (digits, payload) = counted.split_at_checked(3).unwrap_or_default();
-    let digits = std::str::from_utf8(digits).ok().filter(|digits| !digits.starts_with('+'));
+    let digits = std::str::from_utf8(digits)
+        .ok()
+        .filter(|digits| !digits.starts_with('+'));
     let announced = digits.and_then(|digits| digits.parse::<usize>().ok());
     let announced = announced.ok_or(FrameError::Unfitting)?;
     let found = payload.len().saturating_add(TRAILER);

@@ -30,7 +30,10 @@ pub(super) fn request(protocol: &Protocol, command: &Command) -> Vec<u8> {
 /// Frames are numbered from 1, and of those that are expected none may be missing.
 fn in_order(frames: &[[u8; FRAME]], expected: Option<u8>) -> Result<(), FrameError> {
     let numbers = frames.iter().map(|[_, _, _, _, number, ..]| *number);
-    let found = numbers.zip(1..=u8::MAX).take_while(|(found, number)| found == number).count();
+    let found = numbers
+        .zip(1..=u8::MAX)
+        .take_while(|(found, number)| found == number)
+        .count();
     let expected = expected.map_or(frames.len(), usize::from);
     if found == expected && found == frames.len() {
         return Ok(());

@@ -15,8 +15,6 @@ pub(super) const RECORD_START: [u8; 4] = [0x55, 0xAA, 0xEB, 0x90];
 pub(super) const REQUEST_LEN: usize = 20;
 /// Bytes of a record that its sum covers, the sum included.
 pub(super) const RECORD_LEN: usize = 300;
-/// Bytes of the records of some units, the last 20 without meaning.
-const LONG_RECORD_LEN: usize = 320;
 /// Opcode of an acknowledgement.
 const ACKNOWLEDGED: u8 = 0xC8;
 /// What stands behind the opcode of an acknowledgement: done, and nothing else.
@@ -77,13 +75,14 @@ fn acknowledgement(frame: &[u8]) -> Result<Answer<'_>, FrameError> {
     }
 }
 
-/// The record at the beginning of a frame that holds nothing else.
+/// The record at the beginning of a frame that holds nothing else, but for 20 bytes of zeros or an acknowledgement.
 fn record(frame: &[u8]) -> Result<&[u8], FrameError> {
     after(&RECORD_START, frame)?;
-    if frame.len() != LONG_RECORD_LEN {
+    let (record, rest) = frame.split_at_checked(RECORD_LEN).unwrap_or((frame, &[]));
+    let is_filling = rest.starts_with(&REQUEST_START) || rest.iter().all(|byte| *byte == 0);
+    if rest.len() != REQUEST_LEN || !is_filling {
         length(frame, RECORD_LEN)?;
     }
-    let record = frame.get(..RECORD_LEN).unwrap_or_default();
     let (covered, [sum]) = split_end::<1>(record)?;
     check(sum8(covered) == sum)?;
     match record.get(RECORD_START.len()) {
@@ -103,7 +102,11 @@ pub(super) fn answer_pb<'a>(protocol: &Protocol, frame: &'a [u8]) -> Result<Answ
     record(front)?;
     let (covered, crc) = split_end::<2>(&echo)?;
     check(modbus(covered).to_le_bytes() == crc)?;
-    if protocol.commands.iter().any(|command| command.opcode.starts_with(covered)) {
+    if protocol
+        .commands
+        .iter()
+        .any(|command| command.opcode.starts_with(covered))
+    {
         return Ok(Answer::Record(Cow::Borrowed(frame)));
     }
     Err(FrameError::Opcode {
