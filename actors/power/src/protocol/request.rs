@@ -60,6 +60,12 @@ impl Protocol {
 }
 
 impl Request<'_> {
+    /// The protocol.
+    #[must_use]
+    pub fn protocol(&self) -> &Protocol {
+        self.protocol
+    }
+
     /// The command.
     #[must_use]
     pub fn command(&self) -> &Command {

@@ -27,6 +27,20 @@ pub(super) fn request(protocol: &Protocol, command: &Command) -> Vec<u8> {
     bytes
 }
 
+/// Frames are numbered from 1, and of those that are expected none may be missing.
+fn in_order(frames: &[[u8; FRAME]], expected: Option<u8>) -> Result<(), FrameError> {
+    let numbers = frames.iter().map(|[_, _, _, _, number, ..]| *number);
+    let found = numbers
+        .zip(1..=u8::MAX)
+        .take_while(|(found, number)| found == number)
+        .count();
+    let expected = expected.map_or(frames.len(), usize::from);
+    if found == expected && found == frames.len() {
+        return Ok(());
+    }
+    Err(FrameError::Incomplete { found, expected })
+}
+
 pub(super) fn answer<'a>(command: &Command, frame: &'a [u8]) -> Result<Answer<'a>, FrameError> {
     let (frames, rest) = frame.as_chunks::<FRAME>();
     let one = command.layout != Layout::Frames;
@@ -52,6 +66,7 @@ pub(super) fn answer<'a>(command: &Command, frame: &'a [u8]) -> Result<Answer<'a
     if one {
         return Ok(Answer::Record(Cow::Borrowed(frame)));
     }
+    in_order(frames, command.frames)?;
     Ok(Answer::Frames {
         frames: frame,
         len: FRAME,

@@ -74,7 +74,7 @@ pub(crate) fn answer<'a>(request: &'a Request<'_>, frame: &'a [u8]) -> Result<An
         Family::VoltronicCaret => caret::answer(request.protocol, frame),
         Family::JkBle => jk::answer(request.command, frame),
         Family::JkNwTtl => jk::answer_nw(frame),
-        Family::JkPbModbus => jk::answer_pb(request.command, frame),
+        Family::JkPbModbus => jk::answer_pb(request.protocol, frame),
         Family::JkBalancer485 => jk::answer_balancer(request.command, frame),
         Family::Dd77Serial => dd77::answer(request.command, frame),
         Family::DalyA5 => daly::answer(request.command, frame),
