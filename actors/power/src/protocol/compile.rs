@@ -14,6 +14,8 @@ use super::{
 
 /// Longest field of a binary answer, in bytes.
 const MAX_FIELD_LEN: usize = 1024;
+/// The device that a protocol speaks to unless another is named.
+const FIRST_UNIT: u8 = 1;
 
 /// What is wrong with a file: where in it, and why.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -61,6 +63,7 @@ pub(super) fn compile(name: &str, file: &ProtocolFile, base: Option<&Protocol>) 
             .or_else(|| base.map(|base| base.identify.clone()))
             .unwrap_or_default(),
         module_address: address(file, base)?,
+        unit: FIRST_UNIT,
         request_crc: file
             .request_crc
             .or_else(|| base.map(|base| base.request_crc))

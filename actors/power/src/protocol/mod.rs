@@ -8,6 +8,7 @@ mod field;
 mod file;
 mod library;
 mod request;
+mod unit;
 
 use std::collections::HashMap;
 use std::ops::RangeInclusive;
@@ -210,6 +211,8 @@ pub struct Protocol {
     pub(crate) identify: Vec<Vec<String>>,
     /// Address of the unit where the wire has one.
     pub(crate) module_address: u8,
+    /// Which of several devices on a line is spoken to.
+    pub(crate) unit: u8,
     /// Whether requests carry a CRC where the family leaves it open.
     pub(crate) request_crc: RequestCrc,
     pub(crate) commands: Vec<Command>,
