@@ -28,7 +28,8 @@ const MAX_COMMANDS: usize = 32;
 pub struct DeviceConfig {
     /// What it speaks, as in `stationd power list-protocols`.
     pub protocol: String,
-    /// Where it is: a serial line or hidraw by its path, or `tcp://HOST:PORT`.
+    /// Where it is: a serial line or hidraw by its path or as `usb:VENDOR:PRODUCT[:SERIAL]`, `tcp://HOST:PORT`,
+    /// `udp://HOST:PORT`, `rfc2217://HOST:PORT`, `mqtt://HOST[:PORT]/NAME` or `ble://AA:BB:CC:DD:EE:FF`.
     pub port: String,
     /// Which of several devices on the line it is, where its protocol has addresses; 0 takes the protocol's own.
     pub address: u8,

@@ -68,13 +68,25 @@ async fn ask_after(wire: &mut Wire, request: &Request<'_>, owed: usize) -> Resul
             Err(failure @ (Failure::Away(_) | Failure::Lost(_) | Failure::Silent)) => return Err(failure),
         }
     }
-    ask(wire, request).await
+    let asked = ask(wire, request).await;
+    if owed > 0 && asked.is_ok() {
+        // As many answers as were late are still to come. If none is, none was late: they were lost.
+        let (limit, quiet) = (request.deadline(wire.baud), quiet(wire.baud));
+        for _ in 0..owed {
+            let rest = Hearing { wire, request }.hear(Instant::now() + limit, quiet).await;
+            if let Err(Failure::Silent | Failure::Lost(_)) = rest {
+                break;
+            }
+        }
+        wire.owe_nothing();
+    }
+    asked
 }
 
 async fn settle(wire: &mut Wire) -> io::Result<()> {
     if let Some(settled) = wire.settled() {
         sleep_until(settled.into()).await;
-        wire.bytes.clear();
+        wire.owe_nothing();
     }
     Ok(())
 }
@@ -87,10 +99,12 @@ async fn ask(wire: &mut Wire, request: &Request<'_>) -> Result<Vec<Taken>, Failu
         wire.bytes.clear();
         let port = wire.port().map_err(Failure::Lost)?;
         port.discard(&mut [0; CHUNK]).await.map_err(Failure::Lost)?;
-        port.write(request.bytes()).await.map_err(Failure::Lost)?;
+        port.write(request.bytes(), request.code())
+            .await
+            .map_err(Failure::Lost)?;
+        wire.asking(request.bytes());
         request.deadline(baud)
     };
-    wire.asking(request.bytes());
     let heard = Hearing { wire, request }
         .hear(Instant::now() + limit, quiet(baud))
         .await;
@@ -182,3 +196,6 @@ impl Hearing<'_, '_> {
         }
     }
 }
+
+#[cfg(test)]
+mod tests;

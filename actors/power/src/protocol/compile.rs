@@ -269,7 +269,7 @@ fn whole(pattern: &str) -> Result<Regex, String> {
 }
 
 /// Bytes from hexadecimal digits.
-pub(super) fn bytes(text: &str) -> Option<Vec<u8>> {
+pub(crate) fn bytes(text: &str) -> Option<Vec<u8>> {
     let digits: Option<Vec<u8>> = text
         .chars()
         .map(|digit| digit.to_digit(16).and_then(|digit| u8::try_from(digit).ok()))

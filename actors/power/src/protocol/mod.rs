@@ -18,6 +18,7 @@ use regex_lite::Regex;
 use serde::Deserialize;
 
 pub(crate) use self::agreement::Agreement;
+pub(crate) use self::compile::bytes as bytes_of_hex;
 pub(crate) use self::field::{BitStyle, BytesKind, DateForm, FieldKind, RequestPart, Scale, TextKind};
 pub use self::field::{Field, Role};
 pub use self::library::{Library, ProtocolProblem};
