@@ -9,6 +9,8 @@ mod auth;
 #[cfg(test)]
 mod backup;
 #[cfg(test)]
+mod ble;
+#[cfg(test)]
 mod broker;
 #[cfg(test)]
 mod chaos;

@@ -4,9 +4,11 @@
 //! pseudo-terminal, with the faults of real lines.
 
 mod device;
+mod jk_ble;
 mod line;
 mod plant;
 
 pub use device::DeviceKind;
+pub use jk_ble::jk_ble;
 pub use line::{Faults, Knobs, Line};
 pub use plant::Plant;
