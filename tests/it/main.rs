@@ -54,6 +54,8 @@ mod mqtt_lost;
 #[cfg(test)]
 mod people;
 #[cfg(test)]
+mod plug;
+#[cfg(test)]
 mod poison;
 #[cfg(test)]
 mod power;

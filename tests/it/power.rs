@@ -3,86 +3,16 @@
 use std::fs::{self, OpenOptions};
 use std::io::{Read, Write};
 use std::net::TcpListener;
-use std::path::Path;
-use std::thread::{self, JoinHandle};
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Mutex};
+use std::thread;
 use std::time::{Duration, Instant};
 
 use serde_json::Value;
-use sim::power::{DeviceKind, Faults, Knobs, Line, Plant};
-use tokio::sync::oneshot;
+use sim::power::{DeviceKind, Faults, Plant};
 
-use crate::harness::{LIMIT, Stage, Station};
-
-/// A device that is plugged in; dropping it pulls the plug.
-struct Plug {
-    knobs: Knobs,
-    stop: Option<oneshot::Sender<()>>,
-    thread: Option<JoinHandle<()>>,
-}
-
-impl Plug {
-    fn in_at(link: &Path, kind: DeviceKind, faults: Faults) -> Plug {
-        let knobs = Knobs::default();
-        knobs.set(faults);
-        let (stop, stopped) = oneshot::channel::<()>();
-        let line = Line::plug_in(link).expect("a pseudo-terminal");
-        let shared = knobs.clone();
-        let thread = thread::spawn(move || {
-            let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
-            runtime.expect("a runtime").block_on(async {
-                tokio::select! {
-                    ended = line.serve(kind, Plant::new(12.0, 0.5), shared, 7) => ended.expect("the line holds"),
-                    _ = stopped => {}
-                }
-            });
-        });
-        Plug {
-            knobs,
-            stop: Some(stop),
-            thread: Some(thread),
-        }
-    }
-
-    /// Waits until the question was heard so often, and says when.
-    fn wait_heard(&self, question: &[u8], count: u32) -> Instant {
-        let deadline = Instant::now() + LIMIT;
-        while self.knobs.heard(question) < count {
-            assert!(
-                Instant::now() < deadline,
-                "heard only {} times",
-                self.knobs.heard(question)
-            );
-            thread::park_timeout(Duration::from_millis(2));
-        }
-        Instant::now()
-    }
-}
-
-impl Drop for Plug {
-    fn drop(&mut self) {
-        if let (Some(stop), Some(thread)) = (self.stop.take(), self.thread.take()) {
-            let _told = stop.send(()).is_ok();
-            thread.join().expect("the device ends");
-        }
-    }
-}
-
-fn configure(stage: &Stage, name: &str, protocol: &str, poll_s: f64) {
-    let port = stage.path(name);
-    configure_at(stage, name, protocol, poll_s, &port.display().to_string());
-}
-
-fn configure_at(stage: &Stage, name: &str, protocol: &str, poll_s: f64, port: &str) {
-    let mut config = OpenOptions::new()
-        .append(true)
-        .open(stage.config())
-        .expect("a configuration");
-    writeln!(
-        config,
-        "[power.{name}]\nprotocol = {protocol:?}\nport = {port:?}\npoll_s = {poll_s:?}"
-    )
-    .expect("written");
-}
+use crate::harness::{Stage, Station};
+use crate::plug::{Plug, configure, configure_at};
 
 fn wait_for_state(station: &Station, name: &str, state: &str) -> Value {
     station.wait_for(&format!("/api/v1/power/{name}"), |device| device["state"] == state)
@@ -275,4 +205,114 @@ fn device_behind_a_serial_server_is_read_again_after_the_server_hung_up() {
     assert_eq!(gaps, 2, "{told:#?}");
     drop(station);
     serving.join().expect("the server ends");
+}
+
+/// Three Daly batteries on one line behind a serial server; each answers to its own number. One can be silenced.
+struct Rs485 {
+    address: String,
+    third_is_silent: Arc<AtomicBool>,
+    /// When each was asked for its charge.
+    asked: Arc<Mutex<Vec<(u8, Instant)>>>,
+}
+
+impl Rs485 {
+    fn start() -> Rs485 {
+        let server = TcpListener::bind("127.0.0.1:0").expect("a port");
+        let line = Rs485 {
+            address: format!("tcp://{}", server.local_addr().unwrap()),
+            third_is_silent: Arc::default(),
+            asked: Arc::default(),
+        };
+        let (silent, asked) = (Arc::clone(&line.third_is_silent), Arc::clone(&line.asked));
+        thread::spawn(move || {
+            while let Ok((mut stream, _)) = server.accept() {
+                let mut heard = [0; 14];
+                // Requests overlap only if two devices speak at once: then they are no requests any more.
+                while stream.read_exact(&mut heard).is_ok() {
+                    assert_eq!((heard[0], heard[13]), (0xA5, b'\n'), "two at once: {heard:02x?}");
+                    let unit = heard[1] - 0x3F;
+                    if heard[2] == 0x90 {
+                        asked.lock().unwrap().push((unit, Instant::now()));
+                    }
+                    if unit == 3 && silent.load(Ordering::Relaxed) {
+                        continue;
+                    }
+                    let plant = Plant::new(12.0, f64::from(unit) / 10.0);
+                    let (_, answer) = DeviceKind::Daly.answer(&plant, &heard[..13]).unwrap();
+                    for frame in answer.chunks(13) {
+                        let mut frame = frame.to_vec();
+                        frame[1] = unit;
+                        frame[12] = frame[12].wrapping_add(unit - 1);
+                        if stream.write_all(&frame).is_err() {
+                            break;
+                        }
+                    }
+                }
+            }
+        });
+        line
+    }
+
+    fn count(&self, unit: u8) -> usize {
+        self.asked
+            .lock()
+            .unwrap()
+            .iter()
+            .filter(|(asked, _)| *asked == unit)
+            .count()
+    }
+
+    /// The longest time between two questions to this battery since it was asked so often.
+    fn longest_gap(&self, unit: u8, since: usize) -> Duration {
+        let asked = self.asked.lock().unwrap();
+        let times: Vec<Instant> = asked
+            .iter()
+            .filter(|(asked, _)| *asked == unit)
+            .map(|(_, at)| *at)
+            .collect();
+        times[since..]
+            .windows(2)
+            .map(|pair| pair[1] - pair[0])
+            .max()
+            .unwrap_or_default()
+    }
+}
+
+#[test]
+fn batteries_on_one_line_take_turns_and_a_silent_one_holds_nobody_up_for_long() {
+    let line = Rs485::start();
+    let stage = Stage::new();
+    for unit in 1..=3 {
+        configure_at(&stage, &format!("battery-{unit}"), "daly40", 0.5, &line.address);
+        let mut config = OpenOptions::new().append(true).open(stage.config()).unwrap();
+        writeln!(config, "address = {unit}").unwrap();
+    }
+    let station = Station::run(&stage);
+    for unit in 1..=3 {
+        let device = wait_for_state(&station, &format!("battery-{unit}"), "online");
+        let charge = station.wait_for(&format!("/api/v1/power/battery-{unit}"), |device| {
+            device["readings"]["soc"]["value"].is_number()
+        });
+        assert_eq!(charge["readings"]["soc"]["value"], f64::from(unit) * 10.0, "{device:#}");
+    }
+
+    line.third_is_silent.store(true, Ordering::Relaxed);
+    wait_for_state(&station, "battery-3", "offline");
+    let (first, third) = (line.count(1), line.count(3));
+    let until = Instant::now() + Duration::from_secs(5);
+    while Instant::now() < until {
+        thread::park_timeout(Duration::from_millis(20));
+    }
+    let asked = line.count(1) - first;
+    assert!(asked >= 7, "asked {asked} times instead of 10 in 5 s");
+    assert!(line.count(3) - third <= 3, "a battery that is away is asked less often");
+    let gap = line.longest_gap(1, first);
+    assert!(gap < Duration::from_millis(2500), "held up for {gap:?}");
+
+    line.third_is_silent.store(false, Ordering::Relaxed);
+    wait_for_state(&station, "battery-3", "online");
+    for unit in 1..=2 {
+        let told = events(&station, &format!("battery-{unit}"));
+        assert!(!told.iter().any(|event| event["type"] == "device_offline"), "{told:#?}");
+    }
 }

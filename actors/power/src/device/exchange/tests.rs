@@ -1,3 +1,5 @@
+//! Answers that come late, turns that are given up, and who comes before whom.
+
 use std::io::{Read, Write};
 use std::net::TcpListener;
 use std::sync::mpsc;
