@@ -1,13 +1,11 @@
 //! A battery by Bluetooth: the real binary at a BlueZ of our own.
 
-use std::fs::OpenOptions;
-use std::io::Write;
-
 use serde_json::Value;
 use sim::bluez::Bluez;
 use sim::power::Plant;
 
 use crate::harness::{Stage, Station};
+use crate::plug::configure_at;
 
 const BATTERY: &str = "C8:47:8C:E1:2F:0A";
 
@@ -19,9 +17,7 @@ fn wait_for_state(station: &Station, state: &str) -> Value {
 fn battery_by_bluetooth_is_read_lost_and_found_again() {
     let bluez = Bluez::start(BATTERY, Plant::new(12.0, 0.5)).expect("dbus-daemon (Debian: dbus-daemon) starts");
     let stage = Stage::new();
-    let mut config = OpenOptions::new().append(true).open(stage.config()).unwrap();
-    let section = format!("[power.battery]\nprotocol = \"jk02_32\"\nport = \"ble://{BATTERY}\"\npoll_s = 0.3");
-    writeln!(config, "{section}").unwrap();
+    configure_at(&stage, "battery", "jk02_32", 0.3, &format!("ble://{BATTERY}"));
     let station = Station::run_with(&stage, "DBUS_SYSTEM_BUS_ADDRESS", bluez.bus());
 
     let device = station.wait_for("/api/v1/power/battery", |device| {

@@ -71,14 +71,16 @@ pub(crate) fn configure(stage: &Stage, name: &str, protocol: &str, poll_s: f64) 
     configure_at(stage, name, protocol, poll_s, &port.display().to_string());
 }
 
+#[allow(dead_code, reason = "some have ports of their own, some lines of more")]
 pub(crate) fn configure_at(stage: &Stage, name: &str, protocol: &str, poll_s: f64, port: &str) {
-    let mut config = OpenOptions::new()
-        .append(true)
-        .open(stage.config())
-        .expect("a configuration");
-    writeln!(
-        config,
-        "[power.{name}]\nprotocol = {protocol:?}\nport = {port:?}\npoll_s = {poll_s:?}"
-    )
-    .expect("written");
+    append(
+        stage,
+        &format!("[power.{name}]\nprotocol = {protocol:?}\nport = {port:?}\npoll_s = {poll_s:?}"),
+    );
+}
+
+/// Adds a line to the last section.
+pub(crate) fn append(stage: &Stage, line: &str) {
+    let config = OpenOptions::new().append(true).open(stage.config());
+    writeln!(config.expect("a configuration"), "{line}").expect("written");
 }
