@@ -94,14 +94,6 @@ fn fifty() {
     let more_kb = station.resident_kb().saturating_sub(empty_kb);
     let more_mb = f64::from(u32::try_from(more_kb).unwrap()) / 1024.0;
     figure("50 devices: memory above the empty station", "< 15", more_mb, "MB");
-    let round_trips = (SILENT..DEVICES).map(|index| {
-        let (_, device) = station.get(&format!("/api/v1/power/inverter-{index}"));
-        device["quality"]["round_trip_ms"].as_f64().unwrap()
-    });
-    let mut round_trips: Vec<f64> = round_trips.collect();
-    round_trips.sort_by(f64::total_cmp);
-    let middle = round_trips[round_trips.len() / 2];
-    figure("question and answer over a pty, whole ms, median", "< 1", middle, "ms");
 }
 
 /// What the readings of a device were, by name: lowest and highest.

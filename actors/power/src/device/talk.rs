@@ -2,6 +2,7 @@
 //!
 //! Ends when the port breaks, when nothing answers any more, or when this incarnation is not wanted.
 
+use std::hash::{BuildHasher, RandomState};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
@@ -22,6 +23,9 @@ const TRIES: u32 = 3;
 const TRIES_IF_DAMAGED: u32 = TRIES + 1;
 /// Pause before the second try; each further one waits twice as long.
 const RETRY_AFTER: Duration = Duration::from_millis(100);
+/// Parts of a period in which devices begin.
+const PHASES: u32 = 1000;
+
 impl Device {
     /// Does what is wanted and asks what is due, until the port breaks or has been silent for too long.
     pub(super) async fn converse(&mut self) -> End {
@@ -29,7 +33,7 @@ impl Device {
             return fenced.into();
         }
         let line = Arc::clone(&self.line);
-        let mut schedule = Schedule::new(self.commands.iter().map(|polled| polled.every), Instant::now());
+        let mut schedule = self.schedule();
         while let Some((index, due)) = schedule.next() {
             let turn = async {
                 sleep_until(due.into()).await;
@@ -49,6 +53,19 @@ impl Device {
             }
         }
         End::Lost("there is nothing to ask".to_owned())
+    }
+
+    /// Everything is due at once, and later at a moment of this device's own: many that begin together do not go on so.
+    fn schedule(&self) -> Schedule {
+        let (now, periods) = (Instant::now(), self.commands.iter().map(|polled| polled.every));
+        let shortest = periods
+            .clone()
+            .filter(|period| !period.is_zero())
+            .min()
+            .unwrap_or_default();
+        let part = u32::try_from(RandomState::new().hash_one(now) % u64::from(PHASES)).unwrap_or_default();
+        let since = shortest.saturating_mul(part) / PHASES;
+        Schedule::new(periods, now.checked_sub(since).unwrap_or(now))
     }
 
     /// Asks what is due.
