@@ -13,6 +13,7 @@ use kernel::Supervision;
 use tokio::sync::SetOnce;
 
 pub(crate) use actor::{Request, SELF};
+pub(crate) use key::revocation;
 
 use crate::access::Access;
 use crate::live::Live;
