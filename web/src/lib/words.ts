@@ -94,9 +94,9 @@ const VERBS: Record<string, string> = {
   "actor.restart": "Restart",
   "actor.hold": "Hold",
   "actor.start": "Start",
-  "config.apply": "Change the configuration of",
-  "config.rollback": "Go back to the last configuration of",
-  "config.reload": "Reload the configuration of",
+  "config.apply": "Change the configuration:",
+  "config.rollback": "Go back to an earlier configuration:",
+  "config.reload": "Reload the configuration:",
   "key.revoke": "Revoke the key",
 };
 export const verbOf = (verb: string): string => VERBS[verb] ?? verb;
