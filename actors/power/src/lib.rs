@@ -20,6 +20,7 @@ mod port;
 mod protocol;
 mod query;
 mod reading;
+pub mod settings;
 mod watch;
 mod wire;
 
@@ -29,7 +30,9 @@ use kernel::{Child, ChildSpec, OnExhausted, SupervisorSpec};
 pub use config::{AlarmConfig, DeviceConfig, PowerConfig, problems};
 pub use device::DeviceActor;
 pub use error::{FrameError, RequestError};
-pub use protocol::{Command, CommandKind, Family, Field, Library, Protocol, ProtocolProblem, Request, Role};
+pub use protocol::{
+    Command, CommandKind, Family, Field, Group, Library, Protocol, ProtocolProblem, Request, Risk, Role,
+};
 pub use query::{Device, devices};
 pub use reading::{Gap, Quality, Reading, Value};
 pub use wire::{Scan, quiet};
