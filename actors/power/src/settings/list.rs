@@ -118,7 +118,7 @@ pub fn items<'a>(
 impl Chosen<'_> {
     fn item(&self, answers: &Answers, at: &dyn Fn(&Reads) -> Option<Timestamp>) -> Item {
         let read = self.setting.parts.iter().filter(|part| part.kind != PartKind::Unit);
-        let is_read = self.setting.parts.len() > 0 && read.clone().all(|part| self.is_read(part.reads.as_ref()));
+        let is_read = !self.setting.parts.is_empty() && read.clone().all(|part| self.is_read(part.reads.as_ref()));
         let is_switch = self.setting.opposite.is_some() && (is_read || self.is_read(self.setting.reads.as_ref()));
         let has_flags = read.clone().any(|part| part.kind == PartKind::Flag);
         Item {

@@ -3,7 +3,7 @@
 use model::power::{Measured, PowerValue};
 
 use super::{Answers, Chosen, Refusal, named, reading};
-use crate::protocol::{FieldKind, Number, Part, PartKind, Reads, TextKind};
+use crate::protocol::{Choice, FieldKind, Number, Part, PartKind, Reads, TextKind};
 
 /// The voltage for which the limits of `per_12v` are written.
 pub(super) const BATTERY_V: f64 = 12.0;
@@ -81,7 +81,7 @@ impl Chosen<'_> {
         let field = part.reads.as_ref().and_then(|reads| self.protocol.shown_in(reads));
         match (&part.kind, field.map(|field| &field.kind)) {
             (PartKind::Choice(choices), kind) => {
-                let one = |choice: &crate::protocol::Choice| {
+                let one = |choice: &Choice| {
                     let label = choice
                         .label
                         .as_deref()
@@ -91,8 +91,10 @@ impl Chosen<'_> {
                 choices.iter().map(one).collect()
             }
             (PartKind::Flag, Some(FieldKind::Text(TextKind::EnableGroups(flags)))) => {
-                let one = |(letter, name): (&char, &Box<str>)| (letter.to_string(), name.replace('_', " "));
-                flags.iter().map(one).collect()
+                let flags = flags.iter();
+                flags
+                    .map(|(letter, name)| (letter.to_string(), name.replace('_', " ")))
+                    .collect()
             }
             _ => Vec::new(),
         }
