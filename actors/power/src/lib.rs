@@ -14,6 +14,7 @@
 
 mod config;
 mod decode;
+pub mod detect;
 mod device;
 mod error;
 mod port;
@@ -30,8 +31,8 @@ use std::sync::Arc;
 use journal::Journal;
 use kernel::{Child, ChildSpec, OnExhausted, StartError, SupervisorSpec};
 
-pub use config::{AlarmConfig, DeviceConfig, PowerConfig, problems};
-pub use device::{Ask, AskError, DeviceActor, Power, Refresh, Said};
+pub use config::{AlarmConfig, DeviceConfig, PowerConfig, problems, usual_baud};
+pub use device::{Ask, AskError, DeviceActor, Direct, Heard, Power, Refresh, Said};
 use device::{Member, Parts};
 pub use error::{FrameError, RequestError};
 use port::{Address, Line, NoAddress};

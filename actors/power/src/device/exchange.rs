@@ -156,8 +156,11 @@ impl Hearing<'_, '_> {
     /// Reads the frame at the beginning of what came.
     fn take(&mut self, len: usize) -> Result<Vec<Taken>, Failure> {
         let frame: Vec<u8> = self.wire.bytes.drain(..len.min(self.wire.bytes.len())).collect();
-        let taken = match self.request.decode(&frame) {
-            Ok(readings) => take(self.request.command(), &readings),
+        let decoded = self.request.decode(&frame);
+        let decoded = decoded.map(|readings| take(self.request.command(), &readings));
+        self.wire.frame = frame;
+        let taken = match decoded {
+            Ok(taken) => taken,
             Err(error @ (FrameError::Nak | FrameError::EchoOnly | FrameError::Status(_))) => {
                 return Err(Failure::Refused(error));
             }
