@@ -34,6 +34,7 @@ use crate::web::{
         repeater::list_links,
         power::list_devices,
         power::get_device,
+        power::settings::list_settings,
         statistics::get_statistics,
         statistics::get_quality,
         export::get_csv,
@@ -162,7 +163,7 @@ fn description_names_every_path_and_refers_to_nothing_missing() {
         let name = reference.split('"').next().unwrap();
         assert!(schemas.contains_key(name), "{name} is referred to and missing");
     }
-    assert_eq!(description["paths"].as_object().unwrap().len(), 42);
+    assert_eq!(description["paths"].as_object().unwrap().len(), 43);
 }
 
 #[test]

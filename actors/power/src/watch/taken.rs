@@ -28,7 +28,7 @@ impl Taken {
 /// Takes over what an answer says.
 pub(crate) fn take(command: &Command, readings: &[Reading<'_>]) -> Vec<Taken> {
     let one = |reading: &Reading<'_>| {
-        let field = command.fields().iter().find(|field| field.is_named(&reading.name));
+        let field = command.field(&reading.name);
         let hidden = field.is_some_and(|field| field.is_secret()) || reading.name.len() > MAX_NAME;
         (!hidden).then(|| {
             let (value, gap) = match &reading.value {
