@@ -16,6 +16,7 @@ mod config;
 mod decode;
 mod device;
 mod error;
+pub mod history;
 mod port;
 mod protocol;
 mod query;
@@ -33,6 +34,12 @@ pub use protocol::{Command, CommandKind, Family, Field, Library, Protocol, Proto
 pub use query::{Device, devices};
 pub use reading::{Gap, Quality, Reading, Value};
 pub use wire::{Scan, quiet};
+
+/// The tables that the group's questions are answered from.
+#[must_use]
+pub fn projections() -> Vec<Box<dyn journal::Projection>> {
+    vec![Box::new(history::PowerHistory)]
+}
 
 /// The group `power`: one child a device, by its name. What one of them does to its own never reaches the others.
 /// None where no device is configured.
