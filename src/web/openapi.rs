@@ -34,6 +34,8 @@ use super::{
         repeater::list_links,
         power::list_devices,
         power::get_device,
+        power::get_history,
+        power::get_energy,
         statistics::get_statistics,
         statistics::get_quality,
         export::get_csv,

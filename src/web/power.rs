@@ -1,5 +1,7 @@
 //! `/api/v1/power`: inverters, batteries and chargers, as they are now.
 
+mod history;
+
 use actix_web::web::{Data, Json, Path, ServiceConfig, resource};
 use power::Device;
 
@@ -7,10 +9,13 @@ use super::Api;
 use super::paging::Paged;
 use super::problem::Problem;
 
+pub(super) use history::{__path_get_energy, __path_get_history};
+
 pub(super) fn routes(config: &mut ServiceConfig) {
     config
         .service(resource("/api/v1/power").get(list_devices))
-        .service(resource("/api/v1/power/{device}").get(get_device));
+        .service(resource("/api/v1/power/{device}").get(get_device))
+        .configure(history::routes);
 }
 
 /// Every device with its state, its alarms and its newest readings.

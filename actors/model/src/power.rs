@@ -1,11 +1,15 @@
 //! The words of the power system: devices, their readings and their alarms, as the journal and the API tell them.
 
+mod system;
+
 use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
 use crate::{EventData, Timestamp};
+
+pub use system::{AlarmOfDevice, BatteryBank, PowerSystem, SystemUnit, Toward};
 
 /// The type of the event that has [`MinuteReadings`].
 pub const MINUTE_READINGS: &str = "minute_readings";
@@ -203,6 +207,8 @@ pub enum AlarmKind {
     Warning,
     /// The device says nothing.
     DeviceSilent,
+    /// Nothing comes from the sun, at hours when it did the day before.
+    SunGone,
 }
 
 /// An alarm, raised or cleared.

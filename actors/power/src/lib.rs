@@ -35,6 +35,9 @@ pub use query::{Device, devices};
 pub use reading::{Gap, Quality, Reading, Value};
 pub use wire::{Scan, quiet};
 
+/// The name of all devices together, which none of them may have.
+pub const SYSTEM: &str = "system";
+
 /// The tables that the group's questions are answered from.
 #[must_use]
 pub fn projections() -> Vec<Box<dyn journal::Projection>> {
