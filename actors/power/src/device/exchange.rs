@@ -88,7 +88,7 @@ impl Line {
             let until = growing.map_or(deadline, |_| deadline.min(Instant::now() + quiet));
             match (self.read(port, until).await, growing) {
                 (Ok(true), _) => {}
-                (Ok(false), Some(len)) => return self.take(request, len),
+                (Ok(false), Some(len)) => return self.take(&request.clone().ended(), len),
                 (Ok(false), None) => return Err(self.nothing(echoed, late)),
                 (Err(error), _) => return Err(Failure::Lost(error)),
             }

@@ -18,6 +18,8 @@ pub struct Request<'p> {
     /// What the pattern's first group holds: the argument.
     pub(crate) argument: Box<str>,
     pub(crate) bytes: Box<[u8]>,
+    /// Whether the line fell silent behind the answer, so that no more frames of it can come.
+    pub(crate) is_ended: bool,
 }
 
 impl Protocol {
@@ -41,6 +43,7 @@ impl Protocol {
             code: code.into(),
             argument: argument.into(),
             bytes: wire::request(self, command, code, argument)?.into(),
+            is_ended: false,
         })
     }
 
@@ -76,6 +79,14 @@ impl Request<'_> {
     #[must_use]
     pub fn code(&self) -> &str {
         &self.code
+    }
+
+    /// The same question, for an answer that the silence of its line has ended. Of an answer of several frames, a recording
+    /// that lacks some is damaged; a battery that sends fewer has fewer cells, and only the line can tell.
+    #[must_use]
+    pub fn ended(mut self) -> Self {
+        self.is_ended = true;
+        self
     }
 
     /// What goes over the wire; empty where the device talks by itself.

@@ -77,7 +77,7 @@ pub(crate) fn answer<'a>(request: &'a Request<'_>, frame: &'a [u8]) -> Result<An
         Family::JkPbModbus => jk::answer_pb(request.protocol, frame),
         Family::JkBalancer485 => jk::answer_balancer(request.command, frame),
         Family::Dd77Serial => dd77::answer(request.command, frame),
-        Family::DalyA5 => daly::answer(request.command, frame),
+        Family::DalyA5 => daly::answer(request, frame),
         Family::VictronVedirect => vedirect::answer(request.command, frame),
     }?;
     let acknowledges = matches!(answer, Answer::Acknowledged | Answer::Unacknowledged);

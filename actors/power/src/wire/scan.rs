@@ -243,7 +243,12 @@ fn daly(command: &Command, buffer: &[u8]) -> Scan {
         .iter()
         .take_while(|frame| frame.first() == Some(&super::daly::START))
         .count();
-    Scan::Growing(ours.saturating_mul(DALY_FRAME))
+    let len = ours.saturating_mul(DALY_FRAME);
+    if ours < DALY_FRAMES {
+        Scan::Growing(len)
+    } else {
+        Scan::Frame(len)
+    }
 }
 
 fn vedirect(command: &Command, buffer: &[u8]) -> Scan {
