@@ -150,9 +150,9 @@ impl DeviceConfig {
     }
 
     /// The speed of the line, in baud.
-    pub(crate) fn speed(&self, family: Family) -> u32 {
+    pub(crate) fn speed(&self, protocol: &Protocol) -> u32 {
         match self.baud {
-            0 => usual_baud(family),
+            0 => protocol.baud.unwrap_or_else(|| usual_baud(protocol.family())),
             baud => baud,
         }
     }
@@ -179,7 +179,7 @@ fn usual_baud(family: Family) -> u32 {
     match family {
         Family::VoltronicQ | Family::VoltronicPi16 | Family::VoltronicCaret => 2400,
         Family::JkBle | Family::JkNwTtl | Family::JkPbModbus => 115_200,
-        Family::JkBalancer485 | Family::Dd77Serial | Family::DalyA5 => 9600,
+        Family::JkBalancer485 | Family::Dd77Serial | Family::DalyA5 | Family::Modbus => 9600,
         Family::VictronVedirect => 19_200,
     }
 }

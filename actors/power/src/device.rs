@@ -158,7 +158,7 @@ impl Device {
             now(),
         );
         Ok(Device {
-            baud: config.speed(protocol.family()),
+            baud: config.speed(&protocol),
             commands: commands(&protocol, config),
             refused_again: Duration::from_secs_f64(config.settings_poll_s),
             protocol,

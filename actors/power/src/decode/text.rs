@@ -8,7 +8,7 @@ use crate::protocol::{BitStyle, DateForm, Field, FieldKind, Request, RequestPart
 use crate::reading::{Gap, Quality, Reading, Value};
 
 /// The unit of a flag.
-const FLAG: &str = "bool";
+pub(super) const FLAG: &str = "bool";
 
 const MONTHS: [&str; 12] = [
     "January",

@@ -19,9 +19,11 @@ macro_rules! embedded {
 }
 
 /// The protocols in the binary: name and file.
-const EMBEDDED: [(&str, &str); 25] = embedded![
+const EMBEDDED: [(&str, &str); 28] = embedded![
     "daly",
     "daly40",
+    "epever",
+    "jbd",
     "jk02",
     "jk02_32",
     "jk04",
@@ -44,6 +46,7 @@ const EMBEDDED: [(&str, &str); 25] = embedded![
     "pi30mst",
     "pi30revo",
     "pi41",
+    "smg2",
     "ved",
 ];
 

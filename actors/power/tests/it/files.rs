@@ -24,7 +24,7 @@ fn refusal(text: &str) -> String {
 fn protocol_in_the_binary_has_commands_that_can_be_asked() {
     let mut library = Library::new();
     let names: Vec<String> = library.names().into_iter().map(str::to_owned).collect();
-    assert_eq!(names.len(), 25);
+    assert_eq!(names.len(), 28);
     let mut commands = 0;
     for name in names {
         let protocol = library.get(&name).unwrap();
@@ -47,7 +47,7 @@ fn protocol_in_the_binary_has_commands_that_can_be_asked() {
             assert!(codes.contains(code.as_str()), "{name} {code}");
         }
     }
-    assert_eq!(commands, 692);
+    assert_eq!(commands, 746);
 }
 
 #[test]
