@@ -138,7 +138,7 @@ fn complain(line: &dyn std::fmt::Display) {
 }
 
 /// Says all problems of a configuration.
-fn refuse(problems: &[Problem]) -> ExitCode {
+fn refuse(problems: &[impl fmt::Display]) -> ExitCode {
     let count = problems.len();
     let noun = if count == 1 { "problem" } else { "problems" };
     complain(&format_args!("stationd: the configuration has {count} {noun}:"));

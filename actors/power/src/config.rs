@@ -1,15 +1,61 @@
 //! `[power.NAME]`: one inverter, battery or charger.
 
-use std::collections::BTreeMap;
-use std::ops::RangeInclusive;
+use std::collections::{BTreeMap, btree_map};
+use std::ops::{Deref, RangeInclusive};
+use std::path::PathBuf;
 
 use serde::{Deserialize, Serialize};
 
 use crate::port::Address;
-use crate::protocol::{CommandKind, Family, Library, Protocol};
+use crate::protocol::{CommandKind, Family, Library, Protocol, ProtocolProblem};
 
-/// Every device by its name.
-pub type PowerConfig = BTreeMap<String, DeviceConfig>;
+/// `[power]`: every device by its name, and where the user's own protocols are.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+pub struct PowerConfig {
+    /// Folder of the user's own protocols; empty for none.
+    #[serde(default)]
+    pub protocols: PathBuf,
+    /// Every device by its name.
+    #[serde(flatten)]
+    pub devices: BTreeMap<String, DeviceConfig>,
+}
+
+impl PowerConfig {
+    /// The protocols that devices can name, and everything that is wrong with the user's own.
+    #[must_use]
+    pub fn library(&self) -> (Library, Vec<ProtocolProblem>) {
+        if self.protocols.as_os_str().is_empty() {
+            return (Library::new(), Vec::new());
+        }
+        Library::with_folder(&self.protocols)
+    }
+}
+
+impl Deref for PowerConfig {
+    type Target = BTreeMap<String, DeviceConfig>;
+
+    fn deref(&self) -> &Self::Target {
+        &self.devices
+    }
+}
+
+impl<'a> IntoIterator for &'a PowerConfig {
+    type Item = (&'a String, &'a DeviceConfig);
+    type IntoIter = btree_map::Iter<'a, String, DeviceConfig>;
+
+    fn into_iter(self) -> Self::IntoIter {
+        self.devices.iter()
+    }
+}
+
+impl FromIterator<(String, DeviceConfig)> for PowerConfig {
+    fn from_iter<I: IntoIterator<Item = (String, DeviceConfig)>>(devices: I) -> PowerConfig {
+        PowerConfig {
+            protocols: PathBuf::new(),
+            devices: devices.into_iter().collect(),
+        }
+    }
+}
 
 /// Longest name, in characters: it is part of paths, sources and names of variables.
 const MAX_NAME: usize = 32;
@@ -90,7 +136,8 @@ impl Default for AlarmConfig {
 /// Everything that is wrong with the section: the key, and the reason.
 #[must_use]
 pub fn problems(config: &PowerConfig) -> Vec<(String, String)> {
-    let mut library = Library::new();
+    // A bad file is no reason to leave the other devices alone: it is a problem of the devices that name its protocol.
+    let (mut library, _) = config.library();
     let mut problems = Vec::new();
     for (name, device) in config {
         problems.extend(name_problem(name).map(|reason| (name.clone(), reason)));

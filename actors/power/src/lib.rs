@@ -16,6 +16,7 @@ mod config;
 mod decode;
 mod device;
 mod error;
+mod own;
 mod port;
 mod protocol;
 mod query;

@@ -2,7 +2,7 @@
 
 mod field;
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
 
 use regex_lite::{Regex, RegexBuilder};
@@ -15,10 +15,12 @@ use crate::wire::modbus;
 const MAX_CODE: usize = 64;
 /// Most fields of an answer; the longest that is known has 110.
 const MAX_FIELDS: usize = 512;
+/// Most agreements of an answer.
+const MAX_AGREEMENTS: usize = 16;
 /// Most commands of a protocol; the richest that is known has 67.
 const MAX_COMMANDS: usize = 512;
 /// Most bytes that a pattern may take when it is ready to match.
-const MAX_PATTERN: usize = 256 * 1024;
+const MAX_PATTERN: usize = 32 * 1024;
 
 /// What is wrong with a file: where in it, and why.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -278,6 +280,9 @@ fn usual_least(fields: &[Field]) -> usize {
 
 /// What has to agree has to be in the answer.
 fn check_agreements(file: &CommandFile, fields: &[Field]) -> Result<(), String> {
+    if file.agree.len() > MAX_AGREEMENTS {
+        return Err(format!("agree: more than {MAX_AGREEMENTS}"));
+    }
     for agreement in &file.agree {
         let (of, is) = agreement.names();
         if !fields.iter().any(|field| *field.key == *is) {
@@ -366,15 +371,14 @@ fn is_name(key: &str) -> bool {
 /// Names that a protocol speaks of have to exist, and a name stands for one thing.
 fn check_names(protocol: &Protocol) -> Result<(), Fault> {
     for command in &protocol.commands {
-        let mut seen: Vec<&str> = Vec::new();
+        let mut seen = HashSet::new();
         for field in command.fields.iter().filter(|field| is_name(&field.key)) {
-            if seen.contains(&&*field.key) {
+            if !seen.insert(&field.key) {
                 return Err(fault(
                     &format!("{}.{}", command.code, field.key),
                     "stands twice in the answer",
                 ));
             }
-            seen.push(&field.key);
         }
     }
     let identify = protocol.identify.iter().filter_map(|question| question.first());
