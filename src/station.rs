@@ -173,7 +173,7 @@ pub(crate) fn launch(loaded: &Loaded, demo: Option<Demo>, level: LevelSwitch) ->
 
     let section = Section::new(move || live.running().config.repeater.clone());
     let repeater = repeater::children(section, &journal);
-    let power = power::children(&config.power, &journal).map(Child::from);
+    let (devices, _power) = power::children(&config.power, &journal);
     let recorder = recorder::child(shared.clone()).on_exhausted(OnExhausted::Suspend);
     let web = web::child(listener, shared.clone(), tls);
 
@@ -184,7 +184,7 @@ pub(crate) fn launch(loaded: &Loaded, demo: Option<Demo>, level: LevelSwitch) ->
         .child(gate_child.on_exhausted(OnExhausted::Suspend))
         .children(demo.into_iter().flat_map(Demo::children))
         .child(repeater)
-        .children(power)
+        .children(devices.map(Child::from))
         .child(recorder)
         .child(web);
 

@@ -22,10 +22,16 @@ impl Library {
     pub fn with_folder(folder: &Path) -> (Library, Vec<ProtocolProblem>) {
         let (paths, mut problems) = match paths(folder) {
             Ok(paths) => (paths, Vec::new()),
-            Err(error) => (Vec::new(), vec![problem(folder, format!("the folder cannot be read: {error}"))]),
+            Err(error) => (
+                Vec::new(),
+                vec![problem(folder, format!("the folder cannot be read: {error}"))],
+            ),
         };
         if paths.len() > MAX_FILES {
-            problems.push(problem(folder, format!("more than {MAX_FILES} files; the rest is left out")));
+            problems.push(problem(
+                folder,
+                format!("more than {MAX_FILES} files; the rest is left out"),
+            ));
         }
         let mut files = Vec::new();
         for path in paths.into_iter().take(MAX_FILES) {
@@ -65,7 +71,9 @@ fn read(path: &Path) -> io::Result<String> {
         return Err(io::Error::other("is no file"));
     }
     let mut text = String::new();
-    let read = File::open(path)?.take(MAX_FILE.saturating_add(1)).read_to_string(&mut text)?;
+    let read = File::open(path)?
+        .take(MAX_FILE.saturating_add(1))
+        .read_to_string(&mut text)?;
     if u64::try_from(read).is_ok_and(|read| read <= MAX_FILE) {
         return Ok(text);
     }

@@ -21,6 +21,8 @@ const MAX_AGREEMENTS: usize = 16;
 const MAX_COMMANDS: usize = 512;
 /// Most bytes that a pattern may take when it is ready to match.
 const MAX_PATTERN: usize = 32 * 1024;
+/// The device that a protocol speaks to unless another is named.
+const FIRST_UNIT: u8 = 1;
 
 /// What is wrong with a file: where in it, and why.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -73,6 +75,7 @@ pub(super) fn compile(name: &str, file: &ProtocolFile, base: Option<&Protocol>) 
             .or_else(|| base.map(|base| base.framing))
             .unwrap_or_default(),
         baud: file.baud.or_else(|| base.and_then(|base| base.baud)),
+        unit: FIRST_UNIT,
         request_crc: file
             .request_crc
             .or_else(|| base.map(|base| base.request_crc))
@@ -92,7 +95,7 @@ fn default_command(file: &ProtocolFile, base: Option<&Protocol>) -> Result<Box<s
 
 fn address(file: &ProtocolFile, base: Option<&Protocol>) -> Result<u8, Fault> {
     match &file.module_address_hex {
-        None => Ok(base.map_or(0, |base| base.module_address)),
+        None => Ok(base.map_or(FIRST_UNIT, |base| base.module_address)),
         Some(text) => u8::from_str_radix(text, 16)
             .map_err(|_| fault("module_address_hex", format!("{text:?} is no byte in hexadecimal"))),
     }
@@ -353,7 +356,7 @@ fn whole(pattern: &str) -> Result<Regex, String> {
 }
 
 /// Bytes from hexadecimal digits.
-pub(super) fn bytes(text: &str) -> Option<Vec<u8>> {
+pub(crate) fn bytes(text: &str) -> Option<Vec<u8>> {
     let digits: Option<Vec<u8>> = text
         .chars()
         .map(|digit| digit.to_digit(16).and_then(|digit| u8::try_from(digit).ok()))

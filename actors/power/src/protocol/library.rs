@@ -107,7 +107,9 @@ impl Library {
             .into_iter()
             .filter_map(|name| library.get(&name).err().map(|problem| (name, problem)))
             .collect();
-        library.own.retain(|name, _| !refused.iter().any(|(refused, _)| refused == name));
+        library
+            .own
+            .retain(|name, _| !refused.iter().any(|(refused, _)| refused == name));
         library.refused.extend(refused);
         library.ready.clear();
         let problems = library.refused.values().cloned().collect();

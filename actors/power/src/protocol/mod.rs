@@ -8,6 +8,7 @@ mod field;
 mod file;
 mod library;
 mod request;
+mod unit;
 
 use std::collections::HashMap;
 use std::ops::RangeInclusive;
@@ -17,6 +18,7 @@ use regex_lite::Regex;
 use serde::Deserialize;
 
 pub(crate) use self::agreement::Agreement;
+pub(crate) use self::compile::bytes as bytes_of_hex;
 pub(crate) use self::field::{BitStyle, BytesKind, DateForm, FieldKind, Repeat, RequestPart, Scale, TextKind};
 pub use self::field::{Field, Role};
 pub use self::library::{Library, ProtocolProblem};
@@ -239,6 +241,8 @@ pub struct Protocol {
     pub(crate) framing: Framing,
     /// Speed of the serial line, in baud, where it is another than the family's.
     pub(crate) baud: Option<u32>,
+    /// Which of several devices on a line is spoken to.
+    pub(crate) unit: u8,
     /// Whether requests carry a CRC where the family leaves it open.
     pub(crate) request_crc: RequestCrc,
     pub(crate) commands: Vec<Command>,

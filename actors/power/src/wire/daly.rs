@@ -3,13 +3,11 @@
 use std::borrow::Cow;
 
 use super::checksum::sum8;
-use super::{Answer, after, check, opcode, split_end};
+use super::{Answer, after, check, opcode, split_end, unit};
 use crate::error::FrameError;
 use crate::protocol::{Command, Layout, Protocol, Request};
 
 pub(super) const START: u8 = 0xA5;
-/// Address of the battery in its answers.
-const BATTERY: u8 = 0x01;
 /// Bytes of a frame.
 pub(super) const FRAME: usize = 13;
 /// Bytes of data in a frame, as the frame says it.
@@ -42,7 +40,7 @@ fn in_order(frames: &[[u8; FRAME]], expected: Option<u8>) -> Result<(), FrameErr
 }
 
 pub(super) fn answer<'a>(request: &Request<'_>, frame: &'a [u8]) -> Result<Answer<'a>, FrameError> {
-    let command = request.command;
+    let (protocol, command) = (request.protocol, request.command);
     let (frames, rest) = frame.as_chunks::<FRAME>();
     let one = command.layout != Layout::Frames;
     if !rest.is_empty() || frames.is_empty() || (one && frames.len() > 1) {
@@ -60,7 +58,8 @@ pub(super) fn answer<'a>(request: &Request<'_>, frame: &'a [u8]) -> Result<Answe
             return Err(FrameError::NoEnd);
         };
         opcode(asked, *code)?;
-        if (*address, *len) != (BATTERY, DATA) {
+        unit(protocol.unit, *address)?;
+        if *len != DATA {
             return Err(FrameError::Unfitting);
         }
     }

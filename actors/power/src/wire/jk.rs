@@ -3,7 +3,7 @@
 use std::borrow::Cow;
 
 use super::checksum::{modbus, sum8, sum16};
-use super::{Answer, after, check, length, opcode, raw_value, split_end};
+use super::{Answer, after, check, length, opcode, raw_value, split_end, unit};
 use crate::error::{FrameError, RequestError};
 use crate::protocol::{Command, Protocol};
 
@@ -164,25 +164,33 @@ pub(super) fn answer_nw(frame: &[u8]) -> Result<Answer<'_>, FrameError> {
     frame.get(NW_HEADER..end).map(Answer::Tagged).ok_or(FrameError::NoEnd)
 }
 
-/// Head of a balancer's request: header and address.
-const BALANCER_REQUEST: [u8; 3] = [0x55, 0xAA, 0x01];
+/// Head of a balancer's request; its address follows.
+const BALANCER_REQUEST: [u8; 2] = [0x55, 0xAA];
 /// What a balancer's answer begins with.
 pub(super) const BALANCER_START: [u8; 2] = [0xEB, 0x90];
 
-pub(super) fn request_balancer(command: &Command) -> Vec<u8> {
+pub(super) fn request_balancer(protocol: &Protocol, command: &Command) -> Vec<u8> {
     let mut bytes = BALANCER_REQUEST.to_vec();
+    bytes.push(protocol.unit);
     bytes.extend(&*command.opcode);
     bytes.extend([0, 0]);
     bytes.push(sum8(&bytes));
     bytes
 }
 
-pub(super) fn answer_balancer<'a>(command: &Command, frame: &'a [u8]) -> Result<Answer<'a>, FrameError> {
+pub(super) fn answer_balancer<'a>(
+    protocol: &Protocol,
+    command: &Command,
+    frame: &'a [u8],
+) -> Result<Answer<'a>, FrameError> {
     let rest = after(&BALANCER_START, frame)?;
     length(frame, command.fields.iter().map(|field| field.len).sum())?;
     let (covered, [sum]) = split_end::<1>(frame)?;
     check(sum8(covered) == sum)?;
-    let found = rest.get(1).copied().unwrap_or_default();
-    opcode(command.opcode.first().copied().unwrap_or_default(), found)?;
+    let [address, code, ..] = rest else {
+        return Err(FrameError::NoEnd);
+    };
+    unit(protocol.unit, *address)?;
+    opcode(command.opcode.first().copied().unwrap_or_default(), *code)?;
     Ok(Answer::Record(Cow::Borrowed(frame)))
 }
