@@ -267,7 +267,8 @@ fn range_problem<T: PartialOrd + std::fmt::Display>(range: &RangeInclusive<T>, v
 }
 
 /// Speeds as the vendors' papers have them.
-fn usual_baud(family: Family) -> u32 {
+#[must_use]
+pub fn usual_baud(family: Family) -> u32 {
     match family {
         Family::VoltronicQ | Family::VoltronicPi16 | Family::VoltronicCaret => 2400,
         Family::JkBle | Family::JkNwTtl | Family::JkPbModbus => 115_200,

@@ -11,6 +11,7 @@
 //! ```
 
 mod ask;
+mod direct;
 mod exchange;
 
 use std::collections::BTreeMap;
@@ -36,6 +37,7 @@ use exchange::{Failure, exchange};
 
 pub(crate) use ask::Member;
 pub use ask::{Ask, AskError, Power, Refresh, Said};
+pub use direct::{Direct, Heard};
 
 /// The name of the signal that tells how the device is.
 pub(crate) const STATUS: &str = "status";

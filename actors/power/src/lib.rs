@@ -14,6 +14,7 @@
 
 mod config;
 mod decode;
+pub mod detect;
 mod device;
 mod error;
 mod own;
@@ -21,6 +22,7 @@ mod port;
 mod protocol;
 mod query;
 mod reading;
+pub mod settings;
 mod watch;
 mod wire;
 
@@ -30,12 +32,14 @@ use std::sync::Arc;
 use journal::Journal;
 use kernel::{Child, ChildSpec, OnExhausted, StartError, SupervisorSpec};
 
-pub use config::{AlarmConfig, DeviceConfig, PowerConfig, problems};
-pub use device::{Ask, AskError, DeviceActor, Power, Refresh, Said};
+pub use config::{AlarmConfig, DeviceConfig, PowerConfig, problems, usual_baud};
+pub use device::{Ask, AskError, DeviceActor, Direct, Heard, Power, Refresh, Said};
 use device::{Member, Parts};
 pub use error::{FrameError, RequestError};
 use port::{Address, Line, NoAddress};
-pub use protocol::{Command, CommandKind, Family, Field, Library, Protocol, ProtocolProblem, Request, Role};
+pub use protocol::{
+    Command, CommandKind, Family, Field, Group, Library, Protocol, ProtocolProblem, Request, Risk, Role,
+};
 pub use query::{Device, devices};
 pub use reading::{Gap, Quality, Reading, Value};
 pub use wire::{Scan, quiet};

@@ -170,8 +170,11 @@ impl Hearing<'_, '_> {
     /// Reads the frame at the beginning of what came.
     fn take(&mut self, request: &Request<'_>, len: usize) -> Result<Vec<Taken>, Failure> {
         let frame: Vec<u8> = self.wire.bytes.drain(..len.min(self.wire.bytes.len())).collect();
-        let taken = match request.decode(&frame) {
-            Ok(readings) => take(request.command(), &readings),
+        let decoded = request.decode(&frame);
+        let decoded = decoded.map(|readings| take(request.command(), &readings));
+        self.wire.frame = frame;
+        let taken = match decoded {
+            Ok(taken) => taken,
             Err(error @ (FrameError::Nak | FrameError::EchoOnly | FrameError::Status(_))) => {
                 return Err(Failure::Refused(error));
             }

@@ -8,6 +8,7 @@ use std::sync::Arc;
 use regex_lite::{Regex, RegexBuilder};
 
 use super::file::{CommandFile, ProtocolFile};
+use super::setting::{setting, setting_fault};
 use super::{Command, CommandKind, Family, Field, FieldKind, Layout, Protocol, Record, Registers, Repeat, RequestCrc};
 use crate::wire::modbus;
 
@@ -69,6 +70,10 @@ pub(super) fn compile(name: &str, file: &ProtocolFile, base: Option<&Protocol>) 
             .clone()
             .or_else(|| base.map(|base| base.identify.clone()))
             .unwrap_or_default(),
+        rated_battery: file
+            .rated_battery
+            .clone()
+            .or_else(|| base.and_then(|base| base.rated_battery.clone())),
         module_address: address(file, base)?,
         framing: file
             .framing
@@ -84,7 +89,7 @@ pub(super) fn compile(name: &str, file: &ProtocolFile, base: Option<&Protocol>) 
         by_code,
     };
     check_names(&protocol)?;
-    Ok(protocol)
+    setting_fault(file, &protocol).map_or(Ok(protocol), |(key, reason)| Err(fault(&key, reason)))
 }
 
 fn default_command(file: &ProtocolFile, base: Option<&Protocol>) -> Result<Box<str>, Fault> {
@@ -198,6 +203,7 @@ fn command(file: &CommandFile, family: Family) -> Result<Command, Fault> {
         agreements: file.agree.clone().into(),
         ack_name: ack_name(layout, &file.code).into(),
         fields: fields.into(),
+        setting: setting(file).map_err(|reason| fault(&file.code, reason))?,
         records: Arc::default(),
     })
 }
@@ -220,7 +226,7 @@ fn fields(file: &CommandFile) -> Result<Vec<Field>, Fault> {
 }
 
 /// JK batteries take thousandths.
-fn usual_write_mul(family: Family) -> u32 {
+fn usual_write_mul(family: Family) -> i32 {
     if family == Family::JkBle { 1000 } else { 1 }
 }
 

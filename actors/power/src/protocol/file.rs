@@ -6,6 +6,7 @@ use serde::Deserialize;
 
 use super::agreement::Agreement;
 use super::field::Role;
+use super::setting::{Group, PartFile, Reads, Risk};
 use super::{CheckForm, CommandKind, Family, Framing, Layout, RequestCrc};
 
 /// The format that this version reads.
@@ -29,6 +30,8 @@ pub(super) struct ProtocolFile {
     pub(super) framing: Option<Framing>,
     /// Speed of the serial line, in baud, where it is another than the family's.
     pub(super) baud: Option<u32>,
+    /// Where the device says for which voltage of the battery it is made.
+    pub(super) rated_battery: Option<Reads>,
     /// Commands of the extended protocol that this one has not.
     #[serde(default)]
     pub(super) remove: Vec<String>,
@@ -52,12 +55,21 @@ pub(super) struct CommandFile {
     #[serde(default)]
     pub(super) decimal_sum: bool,
     pub(super) value: Option<u16>,
-    /// Into how many parts the wire divides the unit of the argument: 10 for tenths of a volt.
-    pub(super) write_mul: Option<u32>,
+    /// Into how many parts the wire divides the unit of the argument: 10 for tenths of a volt, negative if it turns the sign.
+    pub(super) write_mul: Option<i32>,
     /// Modbus: 3 and 4 read, 6 and 16 write.
     pub(super) function: Option<u8>,
     /// Modbus: the first register, counted from 0.
     pub(super) register: Option<u16>,
+    /// Of settings: what may go wrong, if nothing is said the worst.
+    #[serde(default)]
+    pub(super) risk: Risk,
+    #[serde(default)]
+    pub(super) group: Group,
+    pub(super) argument: Option<Vec<PartFile>>,
+    pub(super) reads: Option<Reads>,
+    pub(super) shows: Option<String>,
+    pub(super) opposite: Option<String>,
     /// Fewest fields of a good answer of characters; two thirds of those described if it is not said.
     pub(super) at_least: Option<usize>,
     /// The answer is a list: any number of fields may follow.

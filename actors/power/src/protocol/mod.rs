@@ -8,6 +8,7 @@ mod field;
 mod file;
 mod library;
 mod request;
+mod setting;
 mod unit;
 
 use std::collections::HashMap;
@@ -23,6 +24,8 @@ pub(crate) use self::field::{BitStyle, BytesKind, DateForm, FieldKind, Repeat, R
 pub use self::field::{Field, Role};
 pub use self::library::{Library, ProtocolProblem};
 pub use self::request::Request;
+pub(crate) use self::setting::{Choice, Number, Part, PartKind, Reads, Setting};
+pub use self::setting::{Group, Risk};
 
 /// How frames are cut and checked; everything else about a protocol is data.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Deserialize)]
@@ -145,7 +148,7 @@ pub struct Command {
     /// What a binary setting without an argument writes.
     pub(crate) value: Option<u16>,
     /// Into how many parts the wire divides the unit of a binary setting's argument.
-    pub(crate) write_mul: u32,
+    pub(crate) write_mul: i32,
     /// Modbus: which registers.
     pub(crate) registers: Option<Registers>,
     /// Name of the acknowledgement's reading: the command in lower case.
@@ -158,6 +161,8 @@ pub struct Command {
     pub(crate) frames: Option<u8>,
     pub(crate) agreements: Box<[Agreement]>,
     pub(crate) fields: Box<[Field]>,
+    /// Of a setting: what it takes, and where it shows.
+    pub(crate) setting: Option<Setting>,
     /// Where the record in the answer says itself what it is: what each kind holds.
     pub(crate) records: Arc<[Record]>,
 }
@@ -235,6 +240,8 @@ pub struct Protocol {
     pub(crate) status_commands: Vec<String>,
     pub(crate) setting_read_commands: Vec<String>,
     pub(crate) identify: Vec<Vec<String>>,
+    /// Where the device says for which voltage of the battery it is made, and by what that is divided to be volts.
+    pub(crate) rated_battery: Option<Reads>,
     /// Address of the unit where the wire has one.
     pub(crate) module_address: u8,
     /// How Modbus messages are framed.

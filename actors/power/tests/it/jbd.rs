@@ -84,7 +84,7 @@ fn setting_is_written_with_its_check_value_and_done_when_the_battery_says_so() {
         protocol.request("factoryOpen").unwrap().bytes(),
         bytes("dd5a00025678ff3077")
     );
-    let current = protocol.request("setDischargeOvercurrent-100").unwrap();
+    let current = protocol.request("setDischargeOvercurrent100").unwrap();
     assert_eq!(current.bytes()[4..6], (-10_000_i16).to_be_bytes());
     for code in [
         "setMosfets4",

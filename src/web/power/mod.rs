@@ -1,4 +1,6 @@
-//! `/api/v1/power`: inverters, batteries and chargers, as they are now.
+//! `/api/v1/power`: inverters, batteries and chargers, as they are now, and what can be set on them.
+
+pub(crate) mod settings;
 
 use actix_web::web::{Data, Json, Path, ServiceConfig, resource};
 use power::Device;
@@ -10,7 +12,8 @@ use super::problem::Problem;
 pub(super) fn routes(config: &mut ServiceConfig) {
     config
         .service(resource("/api/v1/power").get(list_devices))
-        .service(resource("/api/v1/power/{device}").get(get_device));
+        .service(resource("/api/v1/power/{device}").get(get_device))
+        .service(resource("/api/v1/power/{device}/settings").get(settings::list_settings));
 }
 
 /// Every device with its state, its alarms and its newest readings.
