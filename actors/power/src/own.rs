@@ -11,8 +11,10 @@ use crate::protocol::{Library, ProtocolProblem};
 
 /// Largest file, in bytes; the largest in the binary has 26,000.
 const MAX_FILE: u64 = 512 * 1024;
-/// Most files.
+/// Most files of protocols.
 const MAX_FILES: usize = 128;
+/// Most entries of the folder that are looked at.
+const MAX_ENTRIES: usize = 4096;
 /// What the name of a protocol's file ends with.
 const ENDING: &str = "toml";
 
@@ -57,7 +59,9 @@ fn problem(path: &Path, reason: String) -> ProtocolProblem {
 
 /// The files of protocols, in the order of their names.
 fn paths(folder: &Path) -> io::Result<Vec<PathBuf>> {
-    let entries = fs::read_dir(folder)?.map(|entry| entry.map(|entry| entry.path()));
+    let entries = fs::read_dir(folder)?
+        .take(MAX_ENTRIES)
+        .map(|entry| entry.map(|entry| entry.path()));
     let mut paths = entries.collect::<io::Result<Vec<PathBuf>>>()?;
     paths.retain(|path| path.extension().is_some_and(|ending| ending == ENDING));
     paths.sort();

@@ -11,6 +11,8 @@ use super::file::{FORMAT, ProtocolFile};
 
 /// Longest name of a protocol, in bytes.
 const MAX_NAME: usize = 32;
+/// Longest reason, in characters: the parser cites lines of any length.
+const MAX_REASON: usize = 300;
 /// Longest chain of `extends`.
 const MAX_DEPTH: usize = 8;
 
@@ -208,7 +210,13 @@ fn name_fault(name: &str) -> Option<Fault> {
 fn parse(text: &str) -> Result<ProtocolFile, Fault> {
     let parsed: ProtocolFile = toml::from_str(text).map_err(|error| Fault {
         key: String::new(),
-        reason: error.to_string().trim().replace('\n', " "),
+        reason: error
+            .to_string()
+            .trim()
+            .replace('\n', " ")
+            .chars()
+            .take(MAX_REASON)
+            .collect(),
     })?;
     if parsed.format == FORMAT {
         return Ok(parsed);
