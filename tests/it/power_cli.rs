@@ -1,6 +1,8 @@
 //! `stationd power`: devices asked from the command line, and protocols found out, over pseudo-terminals.
 
+use std::fs;
 use std::process::{Output, Stdio};
+use std::thread;
 
 use serde_json::Value;
 use sim::power::{DeviceKind, Faults};
@@ -137,24 +139,92 @@ fn port_that_a_station_has_is_left_to_it() {
 
 #[test]
 fn protocol_of_every_simulated_device_is_found_out() {
-    for (kind, protocol) in [
-        (DeviceKind::Pi30, "pi30,"),
-        (DeviceKind::Daly, "daly"),
-        (DeviceKind::VeDirect, "ved,"),
-        (DeviceKind::JkNw, "jkserial,"),
-    ] {
-        let bench = Bench::with(kind, Faults::default());
-        let found = said(&bench.power("detect", &[]));
-        let first = found.lines().next().unwrap_or_default();
-        assert!(
-            first.contains(&format!(": {protocol}")) && first.contains("% sure"),
-            "{kind:?}: {found}"
-        );
-    }
     let silence = Faults {
         drop_percent: 100,
         ..Faults::default()
     };
-    let bench = Bench::with(DeviceKind::Pi30, silence);
-    assert!(bench.refused("detect", &[]).contains("no answer that is understood"));
+    let cases = [
+        (DeviceKind::Pi30, Faults::default(), ": pi30,"),
+        (DeviceKind::Daly, Faults::default(), ": daly"),
+        (DeviceKind::VeDirect, Faults::default(), ": ved,"),
+        (DeviceKind::JkNw, Faults::default(), ": jkserial,"),
+        (DeviceKind::Pi30, silence, ": no answer that is understood"),
+    ];
+    let search = |(kind, faults, wanted): (DeviceKind, Faults, &str)| {
+        let bench = Bench::with(kind, faults);
+        let found = String::from_utf8(bench.power("detect", &[]).stdout).expect("text");
+        let first = found.lines().next().unwrap_or_default();
+        assert!(first.contains(wanted), "{kind:?}: {found}");
+    };
+    // Most of the time is spent with waiting for answers that do not come.
+    thread::scope(|scope| {
+        for case in cases {
+            scope.spawn(move || search(case));
+        }
+    });
+}
+
+/// As its own documentation has it, with what people add.
+const MPP_SOLAR: &str = "\
+[SETUP]
+pause = 5
+mqtt_broker = localhost
+mqtt_pass = hunter2
+
+# the inverter
+[Inverter]
+port = /dev/hidraw0
+protocol = PI30
+baud = 2400
+command = QPIGS#QPIRI
+tag = main
+outputs = screen,mqtt
+mqtt_allowed_cmds = POP0[0-2],PE[a-z]{1,1},QPI.*,PF
+
+[bank]
+type = jkbms
+port = /dev/ttyUSB0
+porttype = jkserial
+protocol = jkserial
+command = getBalancerData
+";
+
+#[test]
+fn configuration_of_mpp_solar_becomes_one_that_the_station_takes() {
+    let stage = Stage::new();
+    let [old, new] = ["mpp-solar.conf", "imported.toml"].map(|name| stage.path(name));
+    fs::write(&old, MPP_SOLAR).expect("written");
+    let import = || stationd().arg("import").arg(&old).output().expect("it runs");
+    let text = String::from_utf8(import().stdout).expect("text");
+    for wanted in [
+        "[power.inverter]",
+        "[power.bank]",
+        "poll_s = 5.0",
+        "settings = [\"QPIRI\"]",
+        "# line 12: tag is not taken over",
+        "setting = 'PF' }, tier = 2 },",
+    ] {
+        assert!(text.contains(wanted), "{wanted} is not in\n{text}");
+    }
+    assert!(!text.contains("hunter2"));
+    fs::write(&new, &text).expect("written");
+    let checked = stationd()
+        .args(["check-config", "--config"])
+        .arg(&new)
+        .output()
+        .expect("it runs");
+    assert!(checked.status.success(), "{}\n{text}", said(&checked));
+
+    for hostile in ["", "nonsense", "[a]", "port = 1", "[a]\nprotocol = pi30\u{0}"] {
+        fs::write(&old, hostile).expect("written");
+        let output = import();
+        let is_clean = !said(&output).contains("panicked");
+        assert!(
+            is_clean && (output.status.code() == Some(1)) == !hostile.starts_with("[a]"),
+            "{}",
+            said(&output)
+        );
+    }
+    fs::write(&old, vec![b'#'; 300 * 1024]).expect("written");
+    assert!(said(&import()).contains("no configuration is that large"));
 }

@@ -116,7 +116,7 @@ impl Probe<'_> {
         let explained = |error: AskError| anyhow::anyhow!("{error}");
         let mut frame = direct.probe(request).await.map_err(explained)?;
         let is_good = |frame: &Vec<u8>| request.decode(frame).is_ok();
-        let is_worth_another = self.has_noise || frame.is_some();
+        let is_worth_another = (self.has_noise || frame.is_some()) && !request.is_heard_only();
         if is_worth_another && !frame.as_ref().is_some_and(is_good) && Instant::now() < self.deadline {
             frame = direct.probe(request).await.map_err(explained)?.or(frame);
         }

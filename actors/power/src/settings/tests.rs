@@ -332,6 +332,22 @@ fn tenths_of_a_volt_are_read_as_volts() {
     assert_eq!(change.has_come_about(&answers), Some(false));
 }
 
+#[test]
+fn every_value_of_a_setting_is_listed_with_its_command() {
+    let protocol = protocol("pi30");
+    let every = |setting: &str| protocol.choose(setting).unwrap().every();
+    let codes = |setting: &str| -> Vec<String> { every(setting).unwrap().into_iter().map(|(_, code)| code).collect() };
+    assert_eq!(codes("POP"), ["POP00", "POP01", "POP02"]);
+    assert_eq!(codes("PF"), ["PF"]);
+    assert_eq!(codes("MUCHGC").len(), 10);
+    let float = codes("PBFT");
+    for wanted in ["PBFT12.0", "PBFT14.6", "PBFT29.2", "PBFT58.4"] {
+        assert!(float.iter().any(|code| code == wanted), "{wanted}");
+    }
+    assert!(!float.iter().any(|code| code == "PBFT58.5" || code == "PBFT20.0"));
+    assert_eq!(every("DAT"), None);
+}
+
 proptest! {
     #[test]
     fn any_value_is_refused_or_becomes_a_command_that_the_pattern_takes(setting in 0_usize..27, value in "[0-9a-z.,+-]{0,16}|.{0,40}") {
