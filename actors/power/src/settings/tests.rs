@@ -1,3 +1,5 @@
+//! Settings of real protocols: every one can be sent, what is absurd cannot.
+
 use std::sync::Arc;
 
 use model::power::PowerValue;
