@@ -157,7 +157,7 @@ impl Hearing<'_, '_> {
     fn take(&mut self, len: usize) -> Result<Vec<Taken>, Failure> {
         let frame: Vec<u8> = self.wire.bytes.drain(..len.min(self.wire.bytes.len())).collect();
         let decoded = self.request.decode(&frame);
-        let decoded = decoded.map(|readings| take(self.request.command(), &readings));
+        let decoded = decoded.map(|readings| take(self.request, &readings));
         self.wire.frame = frame;
         let taken = match decoded {
             Ok(taken) => taken,

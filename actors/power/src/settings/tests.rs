@@ -1,4 +1,4 @@
-//! Settings of real protocols: every one can be sent, what is absurd cannot.
+//! What may be set, to what, and how it is judged afterwards.
 
 use std::sync::Arc;
 
