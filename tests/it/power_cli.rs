@@ -94,7 +94,11 @@ fn query_asks_again_when_an_answer_is_damaged_and_never_sends_a_setting() {
             .count(),
         2
     );
-    assert!(bench.refused("query", &["-p", "pi30", "POP01"]).contains("power set"));
+    assert!(
+        bench
+            .refused("query", &["-p", "pi30", "POP01"])
+            .contains("power set POP 01")
+    );
     assert!(bench.refused("query", &["-p", "pi30", "QNONE"]).contains("QNONE"));
     assert!(bench.refused("query", &["-p", "pi99", "QPI"]).contains("pi99"));
     assert_eq!(bench.plug.knobs.heard(b"POP"), 0);

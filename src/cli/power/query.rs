@@ -81,8 +81,11 @@ fn codes(protocol: &Protocol, what: What<'_>) -> anyhow::Result<Vec<String>> {
         What::Command(code) => {
             let request = protocol.request(code)?;
             if request.command().kind() == CommandKind::Setting {
+                let (setting, value) = protocol.setting_in(code).unwrap_or_default();
+                let instead = format!("power set {setting} {}", value.unwrap_or_default());
                 bail!(
-                    "{code} changes the device; a station does that through its gate, and this program with `power set`"
+                    "{code} changes the device: a station does that through its gate, this program with `{}`",
+                    instead.trim_end()
                 );
             }
             vec![code.to_owned()]

@@ -12,6 +12,7 @@ mod change;
 mod every;
 mod list;
 mod value;
+mod written;
 
 use std::collections::BTreeMap;
 
