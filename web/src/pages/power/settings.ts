@@ -5,10 +5,11 @@ import type { Setting } from "./api";
 const given = (text: string): boolean => text.trim() !== "";
 
 /** The value in force, in words. */
-export function currentWords({ current }: Setting): string {
+export function currentWords({ argument, current }: Setting): string {
   if (!current || current.value === null) return "–";
   if (current.label) return current.label;
-  const text = typeof current.value === "number" ? figure(current.value, decimals(current.value)) : current.value;
+  const step = argument?.kind === "number" ? decimals(argument.step) : 0;
+  const text = typeof current.value === "number" ? figure(current.value, Math.max(step, decimals(current.value))) : current.value;
   return current.unit && current.unit !== "bool" ? `${text}${NBSP}${current.unit}` : text;
 }
 

@@ -1,5 +1,5 @@
 // The power system in the words of people: readings, states, alarms, and the sentence that says what is true now.
-import { NBSP, count, figure, span } from "../../lib/format";
+import { NBSP, figure, span } from "../../lib/format";
 import type { Tone } from "../../lib/words";
 import type { Alarm, AlarmKind, Device, DeviceState, Measured, Role, System } from "./api";
 import { isAway } from "./plant";
@@ -63,7 +63,7 @@ export function quantity(value: number, unit: string, digits = digitsOf(value, u
 
 /** Decimals that mean something: millivolts of a cell, tenths of a battery, none of a watt. */
 export function digitsOf(value: number, unit: string): number {
-  if (Number.isInteger(value) && unit !== "V") return 0;
+  if (value === 0 || (Number.isInteger(value) && unit !== "V")) return 0;
   if (unit === "V") return Math.abs(value) < 10 ? 3 : Math.abs(value) < 100 ? 1 : 0;
   if (unit === "A" || unit === "Hz" || unit === "kWh" || unit === "°C") return 1;
   if (unit === "W" || unit === "VA" || unit === "%" || unit === "Wh") return 0;
@@ -95,7 +95,7 @@ export function wattHours(value: number): string {
   return `${figure(value / KILO, 1)}${NBSP}kWh`;
 }
 
-const joined = ({ text, unit }: { text: string; unit: string }): string => `${text}${NBSP}${unit}`;
+export const joined = ({ text, unit }: { text: string; unit: string }): string => `${text}${NBSP}${unit}`;
 
 /** Below this nothing flows worth a word, in watts. */
 export const IDLE_W = 5;
@@ -114,16 +114,16 @@ export function remaining({ toward, remaining_s }: System): string {
 /** What is true now. */
 export function sentence(devices: Device[], system: System | null): string {
   const away = devices.filter(isAway);
-  if (away.length === devices.length) return devices.length === 1 ? `${devices[0]?.name ?? "The device"} says nothing.` : "No device says anything.";
-  const silence = away.length > 0 ? ` ${and(away.map((device) => device.name))} ${away.length === 1 ? "says" : "say"} nothing.` : "";
-  if (!system) return away.length > 0 ? silence.trim() : `${devices.length === 1 ? "The device answers" : `All ${devices.length} devices answer`}.`;
+  if (away.length === devices.length) return "No device says anything.";
+  const silence = away.length > 0 ? ` Nothing comes from ${and(away.map((device) => device.name))}.` : "";
+  if (!system) return silence ? silence.trim() : `${devices.length === 1 ? "The device answers" : `All ${devices.length} devices answer`}.`;
   const { solar_w: sun, load_w: load, charge_percent: charge } = system;
   const source = sun === null ? "" : sun > IDLE_W ? `The sun gives ${joined(watts(sun))}` : "There is no sun";
   const sink = load === null ? "" : `${source ? "the" : "The"} load takes ${joined(watts(load))}`;
   const flow = [source, sink].filter(Boolean).join(", ");
   const time = remaining(system);
   const battery = charge === null ? "" : ` The battery is at ${figure(charge)}${NBSP}%${time ? ` and ${time}` : ""}.`;
-  return `${flow ? `${flow}.` : ""}${battery}${silence}`.trim() || count(devices.length, "device");
+  return `${flow ? `${flow}.` : ""}${battery}${silence}`.trim() || "Nobody tells where the energy goes.";
 }
 
 function and(names: string[]): string {
