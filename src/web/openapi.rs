@@ -34,6 +34,7 @@ use super::{
         repeater::list_links,
         power::list_devices,
         power::get_device,
+        power::list_settings,
         statistics::get_statistics,
         statistics::get_quality,
         export::get_csv,

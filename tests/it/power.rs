@@ -256,7 +256,7 @@ fn device_behind_a_serial_server_is_read_again_after_the_server_hung_up() {
                     Ok(0) | Err(_) => return,
                     Ok(len) => heard.extend_from_slice(&chunk[..len]),
                 }
-                while let Some((len, answer)) = DeviceKind::Pi30.answer(&Plant::new(12.0, 0.5), &heard) {
+                while let Some((len, answer)) = DeviceKind::Pi30.answer(&mut Plant::new(12.0, 0.5), &heard) {
                     heard.drain(..len);
                     left -= 1;
                     if stream.write_all(&answer).is_err() {

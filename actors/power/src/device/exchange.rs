@@ -3,6 +3,7 @@
 use std::io;
 use std::time::Duration;
 
+use thiserror::Error;
 use tokio::time::{Instant, timeout_at};
 
 use crate::error::FrameError;
@@ -17,15 +18,22 @@ const CHUNK: usize = 512;
 const LISTEN_LIMIT: Duration = Duration::from_secs(3);
 
 /// Why there is no answer.
-#[derive(Debug)]
+#[derive(Debug, Error)]
 pub(super) enum Failure {
+    /// The port could not be opened: nothing was sent.
+    #[error("{0}")]
+    Away(io::Error),
     /// The port broke.
+    #[error("{0}")]
     Lost(io::Error),
     /// The device said no, or does not know the question: asking again is of no use.
+    #[error("{0}")]
     Refused(FrameError),
     /// Nothing came.
+    #[error("no answer")]
     Silent,
     /// What came cannot be believed.
+    #[error("{0}")]
     Damaged(FrameError),
 }
 

@@ -5,6 +5,7 @@ use std::collections::{BTreeMap, HashMap};
 use regex_lite::Regex;
 
 use super::file::{CommandFile, FieldFile, Labels, ProtocolFile};
+use super::setting::{setting, setting_fault};
 use super::{
     BitStyle, BytesKind, Command, CommandKind, DateForm, Family, Field, FieldKind, Layout, Protocol, RequestCrc,
     RequestPart, Scale, TextKind,
@@ -58,6 +59,10 @@ pub(super) fn compile(name: &str, file: &ProtocolFile, base: Option<&Protocol>) 
             .clone()
             .or_else(|| base.map(|base| base.identify.clone()))
             .unwrap_or_default(),
+        rated_battery: file
+            .rated_battery
+            .clone()
+            .or_else(|| base.and_then(|base| base.rated_battery.clone())),
         module_address: address(file, base)?,
         request_crc: file
             .request_crc
@@ -67,7 +72,7 @@ pub(super) fn compile(name: &str, file: &ProtocolFile, base: Option<&Protocol>) 
         by_code,
     };
     check_names(&protocol)?;
-    Ok(protocol)
+    setting_fault(file, &protocol).map_or(Ok(protocol), |(key, reason)| Err(fault(&key, reason)))
 }
 
 fn default_command(file: &ProtocolFile, base: Option<&Protocol>) -> Result<Box<str>, Fault> {
@@ -161,6 +166,7 @@ fn command(file: &CommandFile, family: Family) -> Result<Command, Fault> {
         value: file.value,
         ack_name: ack_name(layout, &file.code).into(),
         fields: fields.into(),
+        setting: setting(file).map_err(|reason| fault(&file.code, reason))?,
     })
 }
 

@@ -5,6 +5,7 @@ use std::collections::BTreeMap;
 use serde::Deserialize;
 
 use super::field::Role;
+use super::setting::{Group, PartFile, Reads, Risk};
 use super::{CheckForm, CommandKind, Family, Layout, RequestCrc};
 
 /// The format that this version reads.
@@ -24,6 +25,8 @@ pub(super) struct ProtocolFile {
     pub(super) identify: Option<Vec<Vec<String>>>,
     pub(super) module_address_hex: Option<String>,
     pub(super) request_crc: Option<RequestCrc>,
+    /// Where the device says for which voltage of the battery it is made.
+    pub(super) rated_battery: Option<Reads>,
     /// Commands of the extended protocol that this one has not.
     #[serde(default)]
     pub(super) remove: Vec<String>,
@@ -47,6 +50,15 @@ pub(super) struct CommandFile {
     #[serde(default)]
     pub(super) decimal_sum: bool,
     pub(super) value: Option<u16>,
+    /// Of settings: what may go wrong, if nothing is said the worst.
+    #[serde(default)]
+    pub(super) risk: Risk,
+    #[serde(default)]
+    pub(super) group: Group,
+    pub(super) argument: Option<Vec<PartFile>>,
+    pub(super) reads: Option<Reads>,
+    pub(super) shows: Option<String>,
+    pub(super) opposite: Option<String>,
     pub(super) fields: Vec<FieldFile>,
 }
 

@@ -7,6 +7,7 @@ mod field;
 mod file;
 mod library;
 mod request;
+mod setting;
 
 use std::collections::HashMap;
 
@@ -17,6 +18,8 @@ pub(crate) use self::field::{BitStyle, BytesKind, DateForm, FieldKind, RequestPa
 pub use self::field::{Field, Role};
 pub use self::library::{Library, ProtocolProblem};
 pub use self::request::Request;
+pub(crate) use self::setting::{Choice, Number, Part, PartKind, Reads, Setting};
+pub use self::setting::{Group, Risk};
 
 /// How frames are cut and checked; everything else about a protocol is data.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Deserialize)]
@@ -120,6 +123,8 @@ pub struct Command {
     /// Name of the acknowledgement's reading: the command in lower case.
     pub(crate) ack_name: Box<str>,
     pub(crate) fields: Box<[Field]>,
+    /// Of a setting: what it takes, and where it shows.
+    pub(crate) setting: Option<Setting>,
 }
 
 impl Command {
@@ -169,6 +174,8 @@ pub struct Protocol {
     pub(crate) status_commands: Vec<String>,
     pub(crate) setting_read_commands: Vec<String>,
     pub(crate) identify: Vec<Vec<String>>,
+    /// Where the device says for which voltage of the battery it is made, and by what that is divided to be volts.
+    pub(crate) rated_battery: Option<Reads>,
     /// Address of the unit where the wire has one.
     pub(crate) module_address: u8,
     /// Whether requests carry a CRC where the family leaves it open.

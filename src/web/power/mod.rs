@@ -1,4 +1,6 @@
-//! `/api/v1/power`: inverters, batteries and chargers, as they are now.
+//! `/api/v1/power`: inverters, batteries and chargers, as they are now, and what can be set on them.
+
+mod settings;
 
 use actix_web::web::{Data, Json, Path, ServiceConfig, resource};
 use power::Device;
@@ -7,10 +9,13 @@ use super::Api;
 use super::paging::Paged;
 use super::problem::Problem;
 
+pub(crate) use settings::*;
+
 pub(super) fn routes(config: &mut ServiceConfig) {
     config
         .service(resource("/api/v1/power").get(list_devices))
-        .service(resource("/api/v1/power/{device}").get(get_device));
+        .service(resource("/api/v1/power/{device}").get(get_device))
+        .service(resource("/api/v1/power/{device}/settings").get(list_settings));
 }
 
 /// Every device with its state, its alarms and its newest readings.
