@@ -44,6 +44,77 @@ pub struct Measured {
     pub gap: Option<String>,
 }
 
+/// What a device is for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize, ToSchema)]
+#[serde(rename_all = "lowercase")]
+pub enum DeviceClass {
+    /// Makes mains of a battery, and charges it.
+    Inverter,
+    /// A battery with its management.
+    Battery,
+    /// Charges a battery from the sun.
+    Charger,
+    /// Only measures.
+    Meter,
+}
+
+/// What a reading is for the station, whatever the protocol calls it. What goes into the battery is
+/// `battery_current` + `battery_charge_current` - `battery_discharge_current`, those of them that a device has.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize, ToSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum ReadingRole {
+    /// The voltage of the whole battery.
+    BatteryVoltage,
+    /// Into the battery; negative: out of it.
+    BatteryCurrent,
+    /// Into the battery.
+    BatteryChargeCurrent,
+    /// Out of the battery. Negative, where a device has this current alone: into it.
+    BatteryDischargeCurrent,
+    /// Into the battery; negative: out of it.
+    BatteryPower,
+    /// How full the battery is, in percent.
+    StateOfCharge,
+    /// What is left in the battery.
+    RemainingCapacity,
+    /// What the battery holds when it is full.
+    FullCapacity,
+    /// The voltage of one cell.
+    CellVoltage,
+    /// How warm something is that must not get hot.
+    Temperature,
+    /// What comes from the sun. Where a device has several, they add up.
+    SolarPower,
+    /// Of the panels.
+    SolarVoltage,
+    /// What goes to the load. Where a device has several, they add up.
+    LoadPower,
+    /// The same, with what only swings to and fro.
+    LoadApparentPower,
+    /// Out of the battery's voltage to the load.
+    LoadCurrent,
+    /// How much of what it can carry.
+    LoadPercent,
+    /// Of the output.
+    OutputVoltage,
+    /// Of the output.
+    OutputFrequency,
+    /// From the grid; negative: into it.
+    GridPower,
+    /// Into the grid.
+    GridFeedPower,
+    /// Of the grid.
+    GridVoltage,
+    /// Of the grid.
+    GridFrequency,
+    /// What the device is doing, in words.
+    Mode,
+    /// Its serial number.
+    Serial,
+    /// Something that is on (1) or off (0).
+    Switch,
+}
+
 /// How far a value can be relied on.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 #[serde(rename_all = "lowercase")]
@@ -68,6 +139,12 @@ pub struct PowerReading {
     pub at: Timestamp,
     /// How far to rely on it.
     pub quality: ReadingQuality,
+    /// What it is for the station, if anything.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub role: Option<ReadingRole>,
+    /// The unit of a parallel system that it is of.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub unit_number: Option<u8>,
 }
 
 /// Whether a device is there.
@@ -147,6 +224,8 @@ pub struct Alarm {
 pub struct DeviceStatus {
     /// What it speaks.
     pub protocol: String,
+    /// What it is for.
+    pub class: DeviceClass,
     /// Where it is.
     pub port: String,
     /// Whether it is there.

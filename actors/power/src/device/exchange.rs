@@ -119,7 +119,7 @@ impl Line {
     fn take(&mut self, request: &Request<'_>, len: usize) -> Result<Vec<Taken>, Failure> {
         let frame: Vec<u8> = self.bytes.drain(..len.min(self.bytes.len())).collect();
         let taken = match request.decode(&frame) {
-            Ok(readings) => take(request.command(), &readings),
+            Ok(readings) => take(request, &readings),
             Err(error @ (FrameError::Nak | FrameError::EchoOnly | FrameError::Status(_))) => {
                 return Err(Failure::Refused(error));
             }

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use serde::Deserialize;
+pub use model::power::ReadingRole as Role;
 
 /// `(raw - bias) / div * mul`. Division, not multiplication by a fraction: it gives the decimals that people expect.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -112,24 +112,6 @@ pub(crate) enum RequestPart {
     MonthName(usize, usize),
 }
 
-/// What a reading is for the station: what alarms and energy are made of, whatever the protocol calls it.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize)]
-#[serde(rename_all = "snake_case")]
-pub enum Role {
-    /// The voltage of the whole battery.
-    BatteryVoltage,
-    /// How full the battery is, in percent.
-    StateOfCharge,
-    /// The voltage of one cell.
-    CellVoltage,
-    /// How warm something is that must not get hot.
-    Temperature,
-    /// What comes from the sun.
-    SolarPower,
-    /// What goes to the load.
-    LoadPower,
-}
-
 /// One field.
 #[derive(Clone, Debug)]
 pub struct Field {
@@ -182,6 +164,14 @@ impl Field {
     /// Whether it counts time: it changes with every answer, and that says nothing.
     pub(crate) fn is_clock(&self) -> bool {
         matches!(self.kind, FieldKind::Bytes(BytesKind::Uptime))
+    }
+
+    /// Whether it holds a flag of this name.
+    pub(crate) fn has_flag(&self, name: &str) -> bool {
+        let FieldKind::Text(TextKind::BitChars { bits, .. }) = &self.kind else {
+            return false;
+        };
+        bits.iter().any(|bit| **bit == *name)
     }
 
     /// Whether a reading of this name is this field's; `{n}` stands for two digits.

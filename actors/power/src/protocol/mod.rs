@@ -11,6 +11,7 @@ mod setting;
 
 use std::collections::HashMap;
 
+use model::power::DeviceClass;
 use regex_lite::Regex;
 use serde::Deserialize;
 
@@ -113,6 +114,8 @@ pub struct Command {
     pub(crate) layout: Layout,
     /// Matches the whole command, its argument in group 1; none where the command takes none.
     pub(crate) pattern: Option<Regex>,
+    /// Its argument is the number of a unit of a parallel system.
+    pub(crate) per_unit: bool,
     pub(crate) opcode: Box<[u8]>,
     pub(crate) record_type: Option<u8>,
     pub(crate) request_crc: Option<bool>,
@@ -170,8 +173,10 @@ pub struct Protocol {
     pub(crate) name: Box<str>,
     pub(crate) id: Box<str>,
     pub(crate) family: Family,
+    pub(crate) class: DeviceClass,
     pub(crate) default_command: Box<str>,
     pub(crate) status_commands: Vec<String>,
+    pub(crate) watch_commands: Vec<String>,
     pub(crate) setting_read_commands: Vec<String>,
     pub(crate) identify: Vec<Vec<String>>,
     /// Where the device says for which voltage of the battery it is made, and by what that is divided to be volts.
@@ -204,6 +209,12 @@ impl Protocol {
         self.family
     }
 
+    /// What its devices are for.
+    #[must_use]
+    pub fn class(&self) -> DeviceClass {
+        self.class
+    }
+
     /// What to ask when nothing else is said.
     #[must_use]
     pub fn default_command(&self) -> &str {
@@ -214,6 +225,12 @@ impl Protocol {
     #[must_use]
     pub fn status_commands(&self) -> &[String] {
         &self.status_commands
+    }
+
+    /// What the station asks besides, to know the mode and the warnings.
+    #[must_use]
+    pub fn watch_commands(&self) -> &[String] {
+        &self.watch_commands
     }
 
     /// What to ask for the settings.

@@ -21,7 +21,7 @@ mod telling;
 use std::time::{Duration, Instant};
 
 use model::Timestamp;
-use model::power::{DeviceState, DeviceStatus, LineQuality, PowerEvent, ReadingChanged, SettingChanged};
+use model::power::{DeviceClass, DeviceState, DeviceStatus, LineQuality, PowerEvent, ReadingChanged, SettingChanged};
 use serde::{Deserialize, Serialize};
 
 use crate::config::AlarmConfig;
@@ -71,6 +71,7 @@ pub(crate) struct Memory {
 #[derive(Debug)]
 pub(crate) struct Watch {
     protocol: String,
+    class: DeviceClass,
     port: String,
     limits: AlarmConfig,
     link: Link,
@@ -81,9 +82,16 @@ pub(crate) struct Watch {
 }
 
 impl Watch {
-    pub(crate) fn new(protocol: &str, port: &str, limits: AlarmConfig, memory: Memory, now: Moment) -> Watch {
+    pub(crate) fn new(
+        (protocol, class): (&str, DeviceClass),
+        port: &str,
+        limits: AlarmConfig,
+        memory: Memory,
+        now: Moment,
+    ) -> Watch {
         Watch {
             protocol: protocol.to_owned(),
+            class,
             port: port.to_owned(),
             limits,
             link: Link::new(now),
@@ -133,6 +141,7 @@ impl Watch {
     pub(crate) fn status(&self) -> DeviceStatus {
         DeviceStatus {
             protocol: self.protocol.clone(),
+            class: self.class,
             port: self.port.clone(),
             state: self.link.state(),
             since: self.link.since(),

@@ -114,7 +114,8 @@ fn daly(plant: &Plant, opcode: u8) -> Vec<u8> {
         0x90 => {
             let [v, a] = [
                 whole(plant.battery_v() * 10.0),
-                whole(30_000.0 + plant.battery_a() * 10.0),
+                // Daly counts what leaves the battery.
+                whole(30_000.0 - plant.battery_a() * 10.0),
             ]
             .map(u16::to_be_bytes);
             let soc = whole(plant.charge_percent() * 10.0).to_be_bytes();
