@@ -14,13 +14,29 @@ export type Measured = Schemas["Measured"];
 export type Role =
   | "battery_voltage"
   | "battery_current"
+  | "battery_charge_current"
+  | "battery_discharge_current"
   | "battery_power"
   | "state_of_charge"
+  | "remaining_capacity"
+  | "full_capacity"
   | "cell_voltage"
   | "temperature"
   | "solar_power"
+  | "solar_voltage"
   | "load_power"
-  | "grid_power";
+  | "load_apparent_power"
+  | "load_current"
+  | "load_percent"
+  | "output_voltage"
+  | "output_frequency"
+  | "grid_power"
+  | "grid_feed_power"
+  | "grid_voltage"
+  | "grid_frequency"
+  | "mode"
+  | "serial"
+  | "switch";
 export type Reading = Schemas["PowerReading"] & { role?: Role | null };
 
 /** What a device is. Services before classes do not tell. */
@@ -97,7 +113,7 @@ export interface EnergyDay {
 
 export type Argument =
   | { kind: "choice"; choices: { value: string; label: string }[] }
-  | { kind: "number"; min: number; max: number; step: number; unit: string }
+  | { kind: "number"; min: number; max: number; step: number; unit: string; also: number[] }
   | { kind: "text"; pattern: string };
 
 /** Something about a device that can be changed. */
@@ -106,7 +122,7 @@ export interface Setting {
   label: string;
   group: "battery" | "charging" | "output" | "grid" | "other";
   argument: Argument | null;
-  current: { value: number | string | null; label?: string | null; unit?: string | null; at: number | string } | null;
+  current: { value: string; label: string; unit: string; at: string } | null;
   tier: number;
   verb: string;
   undoable: boolean;

@@ -45,7 +45,7 @@ export function inRole(device: Device, role: Role): Named[] {
 
 /** What a device is about, in the order of what it is for. */
 const KEYS: Record<string, readonly Role[]> = {
-  inverter: ["load_power", "solar_power", "grid_power", "battery_voltage", "state_of_charge", "temperature"],
+  inverter: ["mode", "load_power", "solar_power", "grid_power", "battery_voltage", "temperature"],
   battery: ["state_of_charge", "battery_voltage", "battery_current", "battery_power", "temperature"],
   charger: ["solar_power", "battery_voltage", "battery_current", "temperature"],
   meter: ["grid_power", "load_power", "solar_power"],
@@ -54,10 +54,19 @@ const KEYS: Record<string, readonly Role[]> = {
 const UNITS = ["W", "%", "V", "A"];
 const MOST_KEYS = 4;
 
+/** What goes into the battery: told as such, or as what goes in and what comes out. */
+function current(device: Device): Named | undefined {
+  const [whole] = inRole(device, "battery_current");
+  if (whole) return whole;
+  const [[into], [out]] = [inRole(device, "battery_charge_current"), inRole(device, "battery_discharge_current")];
+  const told = into ?? out;
+  return told && { ...told, role: "battery_current", value: (into ? (numberOf(into) ?? 0) : 0) - (out ? (numberOf(out) ?? 0) : 0) };
+}
+
 /** The few readings that say how a device is. Of several in one role it is the highest: the warmest place counts. */
 export function keyReadings(device: Device): Named[] {
   const roles = KEYS[device.class ?? ""] ?? KEYS["inverter"] ?? [];
-  const chosen = roles.flatMap((role) => highest(inRole(device, role)) ?? []);
+  const chosen = roles.flatMap((role) => (role === "battery_current" ? current(device) : highest(inRole(device, role))) ?? []);
   if (chosen.length > 0) return chosen.slice(0, MOST_KEYS);
   return UNITS.flatMap((unit) => named(device.readings).find((reading) => reading.unit === unit && numberOf(reading) !== null) ?? []);
 }

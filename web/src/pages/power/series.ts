@@ -47,7 +47,7 @@ export function plantLines(devices: Device[]): Line[] {
     const lines = found.flatMap(({ device, role, reading }) => {
       if (!reading) return [];
       const several = found.filter((other) => other.role === role).length > 1;
-      const label = several ? device.name : ROLES[role];
+      const label = several ? device.name : (ROLES[role] ?? titleOf(reading.name));
       return [{ device: device.name, name: reading.name, label, ink: INKS[role] ?? "--accent", chart, unit: reading.unit }];
     });
     return coloured(lines);
@@ -83,15 +83,26 @@ function chartOf(reading: Named): string {
   return CHARTS[reading.unit] ?? (reading.unit ? `In ${reading.unit}` : "Counts");
 }
 
-/** The readings of a device that can be drawn: numbers that are no switches. */
+/** The cells of a battery have one past: the lowest, the mean, the highest. */
+const CELLS = "cell_voltage";
+/** No quantities, although some are told as numbers. */
+const UNDRAWN: readonly (Role | null | undefined)[] = ["switch", "mode", "serial", CELLS];
+
+/** The readings of a device whose past is kept: numbers with a role; of a service without roles, every number. */
 export function drawable(device: Device): Named[] {
-  return named(device.readings).filter((reading) => numberOf(reading) !== null && reading.unit !== "bool");
+  const all = named(device.readings).filter((reading) => numberOf(reading) !== null && reading.unit !== "bool");
+  if (!all.some(({ role }) => role)) return all;
+  const [cell] = inRole(device, CELLS);
+  return [...all.filter(({ role }) => role && !UNDRAWN.includes(role)), ...(cell ? [{ ...cell, name: CELLS }] : [])];
 }
 
-/** What is drawn of a device unless somebody chose: what has a role, cells aside; of a service without roles, watts and percents. */
+/** What says most about a device over time. */
+const TELLING: readonly (Role | null | undefined)[] = ["solar_power", "load_power", "grid_power", "battery_power", "battery_current", "battery_voltage", "state_of_charge", "temperature"];
+
+/** What is drawn of a device unless somebody chose; of a service without roles, watts and percents. */
 export function usual(device: Device): string[] {
   const all = drawable(device);
-  const roles = all.filter(({ role }) => role && role !== "cell_voltage");
+  const roles = all.filter(({ role }) => TELLING.includes(role));
   return (roles.length > 0 ? roles : all.filter(({ unit }) => unit === "W" || unit === "%")).map(({ name }) => name);
 }
 

@@ -15,12 +15,12 @@ export const STATES: Record<DeviceState, { word: string; tone: Tone }> = {
 export const CLASSES: Record<string, string> = { inverter: "Inverter", battery: "Battery", charger: "Charger", meter: "Meter" };
 
 /** What a reading is called where its role says it better than its name. */
-export const ROLES: Record<Role, string> = {
+export const ROLES: Partial<Record<Role, string>> = {
+  mode: "Mode",
   battery_voltage: "Battery",
   battery_current: "Current",
   battery_power: "Battery power",
   state_of_charge: "Charge",
-  cell_voltage: "Cell",
   temperature: "Warmest",
   solar_power: "Sun",
   load_power: "Load",
@@ -49,7 +49,7 @@ export function alarmWords(alarm: Alarm): { title: string; about: string } {
   return { title, about: `${value}${where}${limit}` };
 }
 
-const SHORT = new Set(["ac", "dc", "pv", "scc", "bms", "soc", "lcd", "mos", "mppt", "ups", "id"]);
+const SHORT = new Set(["ac", "dc", "sbu", "pv", "scc", "bms", "soc", "lcd", "mos", "mppt", "ups", "id"]);
 
 /** A reading's name as people write it: `ac_output_voltage` is "AC output voltage". */
 export function name(key: string): string {
