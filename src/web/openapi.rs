@@ -34,6 +34,7 @@ use super::{
         repeater::list_links,
         power::list_devices,
         power::get_device,
+        power::get_system,
         power::get_history,
         power::get_energy,
         statistics::get_statistics,

@@ -17,10 +17,12 @@ mod decode;
 mod device;
 mod error;
 pub mod history;
+mod overview;
 mod port;
 mod protocol;
 mod query;
 mod reading;
+mod system;
 mod watch;
 mod wire;
 
@@ -30,9 +32,11 @@ use kernel::{Child, ChildSpec, OnExhausted, SupervisorSpec};
 pub use config::{AlarmConfig, DeviceConfig, PowerConfig, problems};
 pub use device::DeviceActor;
 pub use error::{FrameError, RequestError};
+pub use overview::SystemActor;
 pub use protocol::{Command, CommandKind, Family, Field, Library, Protocol, ProtocolProblem, Request, Role};
 pub use query::{Device, devices};
 pub use reading::{Gap, Quality, Reading, Value};
+pub use system::on_board as system_now;
 pub use wire::{Scan, quiet};
 
 /// The name of all devices together, which none of them may have.
@@ -44,7 +48,7 @@ pub fn projections() -> Vec<Box<dyn journal::Projection>> {
     vec![Box::new(history::PowerHistory)]
 }
 
-/// The group `power`: one child a device, by its name. What one of them does to its own never reaches the others.
+/// The group `power`: one child a device, by its name, and one that puts them together. What one of them does to its own never reaches the others.
 /// None where no device is configured.
 #[must_use]
 pub fn children(config: &PowerConfig, journal: &Journal) -> Option<SupervisorSpec> {
@@ -54,5 +58,10 @@ pub fn children(config: &PowerConfig, journal: &Journal) -> Option<SupervisorSpe
         Child::from(spec.on_exhausted(OnExhausted::Suspend))
     };
     let devices: Vec<Child> = config.iter().map(child).collect();
-    (!devices.is_empty()).then(|| SupervisorSpec::new("power").children(devices))
+    let together = {
+        let (journal, config) = (journal.clone(), config.clone());
+        ChildSpec::new(SYSTEM, move |env| SystemActor::new(env, &journal, &config))
+    };
+    let together = together.on_exhausted(OnExhausted::Suspend);
+    (!devices.is_empty()).then(|| SupervisorSpec::new("power").children(devices).child(together))
 }
