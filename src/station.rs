@@ -31,6 +31,7 @@ use gate::{Gate, Seal, Submitted};
 use journal::{Journal, JournalActor};
 use kernel::{Child, ChildSpec, ExitReason, Health, OnExhausted, Outcome, Supervision, SupervisorSpec};
 use model::{Command, CommandState, Identity, Role, Tier};
+use power::Power;
 use repeater::Section;
 use sim::{MmdvmHostActor, PowerPlantActor};
 use thiserror::Error;
@@ -77,6 +78,8 @@ pub(crate) struct Shared {
     pub(crate) gate: Gate,
     /// What the station seals with.
     pub(crate) seal: Seal,
+    /// The devices of the power group.
+    pub(crate) power: Power,
     /// Set once the tree is launched, which is a moment after its first children start.
     pub(crate) supervision: Arc<SetOnce<Supervision>>,
     pub(crate) health: HealthLog,
@@ -158,7 +161,8 @@ pub(crate) fn launch(loaded: &Loaded, demo: Option<Demo>, level: LevelSwitch) ->
     let station = Arc::new(SetOnce::new());
     let fixed = demo.as_ref().map(|_| "the demo has no configuration to change");
     let (live, config_child) = Live::new(loaded, fixed, (&journal, &access), level, &station);
-    let effects = effects::all(&supervision, &live, &access)?;
+    let (devices, power) = power::children(&config.power, &journal);
+    let effects = effects::all(&supervision, &live, &access, &power)?;
     let (gate, gate_child) = Gate::new(&config.gate, &journal, &seal, effects)?;
 
     let shared = Shared {
@@ -170,11 +174,11 @@ pub(crate) fn launch(loaded: &Loaded, demo: Option<Demo>, level: LevelSwitch) ->
         access,
         gate,
         seal,
+        power,
     };
 
     let section = Section::new(move || live.running().config.repeater.clone());
     let repeater = repeater::children(section, &journal);
-    let power = power::children(&config.power, &journal).map(Child::from);
     let recorder = recorder::child(shared.clone()).on_exhausted(OnExhausted::Suspend);
     let web = web::child(listener, shared.clone(), tls);
 
@@ -185,7 +189,7 @@ pub(crate) fn launch(loaded: &Loaded, demo: Option<Demo>, level: LevelSwitch) ->
         .child(gate_child.on_exhausted(OnExhausted::Suspend))
         .children(demo.into_iter().flat_map(Demo::children))
         .child(repeater)
-        .children(power)
+        .children(devices.map(Child::from))
         .child(recorder)
         .child(web);
 

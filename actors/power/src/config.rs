@@ -34,6 +34,8 @@ pub struct DeviceConfig {
     pub protocol: String,
     /// Where it is: a serial line or hidraw by its path, or `tcp://HOST:PORT`.
     pub port: String,
+    /// Which of several devices on the line it is, where its protocol has addresses; 0 takes the protocol's own.
+    pub address: u8,
     /// Speed of a serial line; 0 takes what is usual for the protocol.
     pub baud: u32,
     /// Pause between two questions for the status, in seconds.
@@ -75,6 +77,7 @@ impl Default for DeviceConfig {
         DeviceConfig {
             protocol: "pi30".to_owned(),
             port: "/dev/ttyUSB0".to_owned(),
+            address: 0,
             baud: 0,
             poll_s: 2.0,
             settings_poll_s: 300.0,
@@ -109,13 +112,9 @@ pub fn problems(config: &PowerConfig) -> Vec<(String, String)> {
         problems.extend(name_problem(name).map(|reason| (name.clone(), reason)));
         let named = |(key, reason)| (format!("{name}.{key}"), reason);
         problems.extend(device.problems(&mut library).into_iter().map(named));
-        let before = config.iter().take_while(|(other, _)| *other != name);
-        if let Some((other, _)) = before.into_iter().find(|(_, other)| other.port == device.port) {
-            problems.push((
-                format!("{name}.port"),
-                format!("is that of {other} too: a port has one owner"),
-            ));
-        }
+        let mut before = config.iter().take_while(|(other, _)| *other != name);
+        let problem = before.find_map(|(other, theirs)| device.line_problem(theirs, other, &mut library));
+        problems.extend(problem.map(|(key, reason)| (format!("{name}.{key}"), reason)));
     }
     problems
 }
@@ -143,6 +142,13 @@ impl DeviceConfig {
                 "baud",
                 (self.baud != 0).then(|| range_problem(&BAUD, &self.baud)).flatten(),
             ),
+            (
+                "address",
+                protocol
+                    .as_ref()
+                    .ok()
+                    .and_then(|protocol| self.address_problem(protocol)),
+            ),
             ("poll_s", range_problem(&POLL_S, &self.poll_s)),
             (
                 "settings_poll_s",
@@ -166,6 +172,44 @@ impl DeviceConfig {
         let all = found.into_iter().chain(limits);
         all.filter_map(|(key, reason)| Some((key.to_owned(), reason?)))
             .collect()
+    }
+
+    fn address_problem(&self, protocol: &Protocol) -> Option<String> {
+        match (protocol.family().units(), self.address) {
+            (_, 0) => None,
+            (Some(units), address) => range_problem(&units, &address),
+            (None, _) => Some(format!("{} has no addresses", protocol.name())),
+        }
+    }
+
+    /// Why it cannot be on one port with another device.
+    fn line_problem(&self, other: &DeviceConfig, name: &str, library: &mut Library) -> Option<(&'static str, String)> {
+        let same = |port: &str| port.parse::<Address>().ok();
+        if other.port != self.port && (same(&self.port).is_none() || same(&self.port) != same(&other.port)) {
+            return None;
+        }
+        let (ours, theirs) = (library.get(&self.protocol).ok()?, library.get(&other.protocol).ok()?);
+        let units = |device: &DeviceConfig, protocol: &Protocol| {
+            protocol
+                .family()
+                .units()
+                .map(|units| device.address.max(*units.start()))
+        };
+        match (units(self, &ours), units(other, &theirs)) {
+            (Some(our), Some(their)) if our != their => {
+                let (our, their) = (self.speed(ours.family()), other.speed(theirs.family()));
+                let reason = format!("is {our}, and {name} has the same line at {their}: a line has one speed");
+                (our != their).then_some(("baud", reason))
+            }
+            (Some(our), Some(_)) => Some((
+                "address",
+                format!("is {our}, and so is that of {name} on the same port"),
+            )),
+            (None, _) | (_, None) => Some((
+                "port",
+                format!("is that of {name} too: only devices with addresses share a line"),
+            )),
+        }
     }
 
     /// The speed of the line, in baud.
@@ -194,7 +238,8 @@ fn range_problem<T: PartialOrd + std::fmt::Display>(range: &RangeInclusive<T>, v
 }
 
 /// Speeds as the vendors' papers have them.
-fn usual_baud(family: Family) -> u32 {
+#[must_use]
+pub fn usual_baud(family: Family) -> u32 {
     match family {
         Family::VoltronicQ | Family::VoltronicPi16 | Family::VoltronicCaret => 2400,
         Family::JkBle | Family::JkNwTtl | Family::JkPbModbus => 115_200,
@@ -247,11 +292,34 @@ mod tests {
     }
 
     #[test]
-    fn two_devices_on_one_port_are_refused() {
-        assert_eq!(
-            keys(&[("a", DeviceConfig::default()), ("b", DeviceConfig::default())]),
-            ["b.port"]
-        );
+    fn two_devices_on_one_port_need_addresses_of_their_own_and_one_speed() {
+        let daly = |address, baud| DeviceConfig {
+            protocol: "daly40".to_owned(),
+            address,
+            baud,
+            ..DeviceConfig::default()
+        };
+        let inverter = DeviceConfig::default();
+        assert_eq!(keys(&[("a", inverter.clone()), ("b", inverter.clone())]), ["b.port"]);
+        assert_eq!(keys(&[("a", daly(1, 0)), ("b", inverter)]), ["b.port"]);
+        assert_eq!(keys(&[("a", daly(0, 0)), ("b", daly(1, 0))]), ["b.address"]);
+        assert_eq!(keys(&[("a", daly(1, 0)), ("b", daly(2, 19_200))]), ["b.baud"]);
+        assert_eq!(keys(&[("a", daly(1, 9600)), ("b", daly(2, 0))]), [""; 0]);
+    }
+
+    #[test]
+    fn address_is_refused_where_the_protocol_has_none_or_not_this_one() {
+        let inverter = DeviceConfig {
+            address: 1,
+            ..DeviceConfig::default()
+        };
+        let battery = DeviceConfig {
+            protocol: "daly40".to_owned(),
+            address: 200,
+            ..DeviceConfig::default()
+        };
+        assert_eq!(keys(&[("a", inverter)]), ["a.address"]);
+        assert_eq!(keys(&[("a", battery)]), ["a.address"]);
     }
 
     #[test]

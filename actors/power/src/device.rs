@@ -10,10 +10,13 @@
 //!                 └──────────────── readings ─▶ signal board
 //! ```
 
+mod ask;
+mod direct;
 mod exchange;
 
 use std::collections::BTreeMap;
 use std::hash::{BuildHasher, RandomState};
+use std::pin::pin;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
@@ -22,13 +25,19 @@ use journal::{Fenced, Journal, Ledger, SignalBoard};
 use kernel::{Backoff, ChildEnv, StartError};
 use model::power::{PowerEvent, PowerReading};
 use model::{NewEvent, Source, Timestamp};
+use tokio::sync::mpsc;
 use tokio::time::{sleep, sleep_until};
 
 use crate::config::DeviceConfig;
-use crate::port::{Address, Port};
-use crate::protocol::{Library, Protocol};
+use crate::port::{Line, Rank, Turn};
+use crate::protocol::{CommandKind, Protocol, Request};
 use crate::watch::{Happening, Memory, Moment, Schedule, Taken, Watch};
-use exchange::{Failure, Line};
+use ask::{MOST_ORDERS, Order, Wish};
+use exchange::{Failure, exchange};
+
+pub(crate) use ask::Member;
+pub use ask::{Ask, AskError, Power, Refresh, Said};
+pub use direct::{Direct, Heard};
 
 /// The name of the signal that tells how the device is.
 pub(crate) const STATUS: &str = "status";
@@ -56,11 +65,25 @@ const BACKOFF: Backoff = Backoff {
     jitter_percent: 20,
     reset_after: Duration::from_secs(10),
 };
+/// The same on a line with other devices, which a silent one holds up each time that it is asked.
+const SHARED_BACKOFF: Backoff = Backoff {
+    min: Duration::from_secs(1),
+    max: Duration::from_secs(15),
+    ..BACKOFF
+};
+
+/// What a device is reached by.
+#[derive(Clone, Debug)]
+pub(crate) struct Parts {
+    pub(crate) protocol: Arc<Protocol>,
+    pub(crate) line: Arc<Line>,
+}
 
 /// Watches one device.
 pub struct DeviceActor {
     env: ChildEnv,
     device: Option<Device>,
+    orders: mpsc::Sender<Order>,
 }
 
 impl DeviceActor {
@@ -70,11 +93,14 @@ impl DeviceActor {
         journal: &Journal,
         name: &str,
         config: &DeviceConfig,
+        parts: Parts,
     ) -> Result<DeviceActor, StartError> {
-        let device = Device::resume(journal, name, config).map_err(StartError::Failed)?;
+        let (orders, wanted) = mpsc::channel(MOST_ORDERS);
+        let device = Device::resume(journal, name, config, parts, wanted).map_err(StartError::Failed)?;
         Ok(DeviceActor {
             env,
             device: Some(device),
+            orders,
         })
     }
 }
@@ -113,12 +139,13 @@ impl From<Fenced> for End {
 /// The work of the actor.
 struct Device {
     protocol: Arc<Protocol>,
-    address: Address,
-    baud: u32,
+    line: Arc<Line>,
     /// What to ask, and how often.
     commands: Vec<Polled>,
     /// When to ask again what was refused.
     refused_again: Duration,
+    /// What others want of it.
+    orders: mpsc::Receiver<Order>,
     watch: Watch,
     keeper: Keeper,
 }
@@ -135,14 +162,13 @@ struct Keeper {
 }
 
 impl Device {
-    fn resume(journal: &Journal, name: &str, config: &DeviceConfig) -> Result<Device, String> {
-        let protocol = Library::new()
-            .get(&config.protocol)
-            .map_err(|problem| problem.to_string())?;
-        let address: Address = config
-            .port
-            .parse()
-            .map_err(|problem: crate::port::NoAddress| problem.to_string())?;
+    fn resume(
+        journal: &Journal,
+        name: &str,
+        config: &DeviceConfig,
+        Parts { protocol, line }: Parts,
+        orders: mpsc::Receiver<Order>,
+    ) -> Result<Device, String> {
         let source = Source::new(&format!("power.{name}"));
         let (ledger, kept) = Ledger::open(journal, source.as_str()).map_err(|error| error.to_string())?;
         let memory = kept.map(|kept| serde_json::from_str(&kept)).transpose();
@@ -152,19 +178,14 @@ impl Device {
                 None
             })
             .unwrap_or_default();
-        let watch = Watch::new(
-            (protocol.name(), protocol.class()),
-            &address.to_string(),
-            config.alarms.clone(),
-            memory,
-            now(),
-        );
+        let named = (protocol.name(), protocol.class());
+        let watch = Watch::new(named, &config.port, config.alarms.clone(), memory, now());
         Ok(Device {
-            baud: config.speed(protocol.family()),
             commands: commands(&protocol, config),
             refused_again: Duration::from_secs_f64(config.settings_poll_s),
+            orders,
             protocol,
-            address,
+            line,
             watch,
             keeper: Keeper {
                 source,
@@ -183,8 +204,9 @@ impl Device {
         let mut failures: u32 = 0;
         loop {
             let began = Instant::now();
-            let ended = match Port::open(&self.address, self.baud).await {
-                Ok(port) => self.converse(port).await,
+            let line = Arc::clone(&self.line);
+            let ended = match self.meanwhile(line.open()).await {
+                Ok(()) => self.converse().await,
                 Err(error) => End::Lost(error.to_string()),
             };
             failures = if began.elapsed() >= BACKOFF.reset_after {
@@ -193,7 +215,8 @@ impl Device {
                 failures.saturating_add(1)
             };
             // The first pause of a backoff is none.
-            let pause = BACKOFF.delay(failures.saturating_add(1), RandomState::new().hash_one(failures));
+            let backoff = if self.line.is_shared() { SHARED_BACKOFF } else { BACKOFF };
+            let pause = backoff.delay(failures.saturating_add(1), RandomState::new().hash_one(failures));
             let noted = match ended {
                 End::Fenced(fenced) => Err(fenced),
                 End::Silent => Ok(()),
@@ -205,88 +228,197 @@ impl Device {
             if let Err(fenced) = noted {
                 return fenced;
             }
-            sleep(pause).await;
+            self.meanwhile(sleep(pause)).await;
         }
     }
 
-    /// Asks what is due, until the port breaks or has been silent for too long.
-    async fn converse(&mut self, mut port: Port) -> End {
+    /// Waits without a port; nobody's order waits for that.
+    async fn meanwhile<T>(&mut self, what: impl Future<Output = T>) -> T {
+        let mut what = pin!(what);
+        loop {
+            tokio::select! {
+                biased;
+                done = &mut what => return done,
+                Some(order) = self.orders.recv() => {
+                    let problem = self.watch.status().problem;
+                    let reason = problem.unwrap_or_else(|| "its port is not open".to_owned());
+                    order.answer(Err(AskError::Away(reason)));
+                }
+            }
+        }
+    }
+
+    /// Does what is wanted and asks what is due, until the port breaks or has been silent for too long.
+    async fn converse(&mut self) -> End {
         if let Err(fenced) = self.happened(Happening::Opened).await {
             return fenced.into();
         }
-        let mut line = Line::default();
+        let line = Arc::clone(&self.line);
         let mut schedule = Schedule::new(self.commands.iter().map(|polled| polled.every), Instant::now());
         while let Some((index, due)) = schedule.next() {
-            sleep_until(due.into()).await;
-            let Some(polled) = self.commands.get(index).cloned() else {
-                break;
+            let turn = async {
+                sleep_until(due.into()).await;
+                line.turn(Rank::Poll).await
             };
-            let asked = match self.ask(&mut port, &mut line, &polled).await {
-                Ok(asked) => asked,
-                Err(end) => return end,
+            let next = tokio::select! {
+                biased;
+                Some(order) = self.orders.recv() => Err(order),
+                turn = turn => Ok(turn),
             };
-            schedule.done(index, Instant::now());
-            if asked == Asked::Refused {
-                schedule.put_off(index, Instant::now() + self.refused_again);
-            }
-            if asked == Asked::InVain && self.watch.is_away() {
-                return End::Silent;
+            let done = match next {
+                Err(order) => self.obey(&mut schedule, order).await,
+                Ok(turn) => self.poll(turn, &mut schedule, index).await,
+            };
+            if let Err(end) = done {
+                return end;
             }
         }
         End::Lost("there is nothing to ask".to_owned())
     }
 
-    /// Asks once, or up to three times if nothing or nothing good comes back.
-    async fn ask(&mut self, port: &mut Port, line: &mut Line, polled: &Polled) -> Result<Asked, End> {
-        let code = polled.code.as_str();
+    /// Asks what is due.
+    async fn poll(&mut self, turn: Turn<'_>, schedule: &mut Schedule, index: usize) -> Result<(), End> {
+        let Some(polled) = self.commands.get(index).cloned() else {
+            return Err(End::Lost("there is nothing to ask".to_owned()));
+        };
         let protocol = Arc::clone(&self.protocol);
-        let request = protocol.request(code).map_err(|error| End::Lost(error.to_string()))?;
+        let request = protocol
+            .request(&polled.code)
+            .map_err(|error| End::Lost(error.to_string()))?;
         let tries = if self.watch.is_away() || request.is_heard_only() {
             1
         } else {
             TRIES
         };
-        let mut reason = String::new();
-        for attempt in 0..tries {
-            if attempt > 0 {
-                self.watch.quality.retries = self.watch.quality.retries.saturating_add(1);
-                sleep(RETRY_AFTER.saturating_mul(attempt)).await;
+        let asked = self.ask(turn, Rank::Poll, &request, tries).await;
+        schedule.done(index, Instant::now());
+        self.note(&polled, &asked).await?;
+        match asked {
+            Err(Failure::Away(error) | Failure::Lost(error)) => Err(End::Lost(error.to_string())),
+            Err(Failure::Refused(_)) => {
+                schedule.put_off(index, Instant::now() + self.refused_again);
+                Ok(())
             }
-            let asked = Instant::now();
-            match line.ask(port, &request, self.baud).await {
-                Ok(taken) => {
-                    let quality = &mut self.watch.quality;
-                    quality.answered = quality.answered.saturating_add(1);
-                    quality.round_trip_ms = u64::try_from(asked.elapsed().as_millis()).ok();
-                    self.keeper.show_readings(&taken, polled.is_setting);
-                    let taken = taken.as_slice();
-                    self.happened(match polled.is_setting {
-                        true => Happening::Set { code, taken },
-                        false => Happening::Answered { code, taken },
-                    })
-                    .await?;
-                    return Ok(Asked::Answered);
-                }
-                Err(Failure::Lost(error)) => return Err(End::Lost(error.to_string())),
-                Err(Failure::Refused(error)) => {
-                    tracing::debug!(source = %self.keeper.source, code, %error, "refused");
-                    self.watch.quality.refused = self.watch.quality.refused.saturating_add(1);
-                    self.happened(Happening::Refused { code }).await?;
-                    return Ok(Asked::Refused);
-                }
-                Err(Failure::Silent) => {
-                    self.watch.quality.silent = self.watch.quality.silent.saturating_add(1);
-                    reason = "no answer".to_owned();
-                }
-                Err(Failure::Damaged(error)) => {
-                    self.watch.quality.damaged = self.watch.quality.damaged.saturating_add(1);
-                    reason = error.to_string();
-                }
-            }
+            Err(Failure::Silent | Failure::Damaged(_)) if self.watch.is_away() => Err(End::Silent),
+            Err(Failure::Silent | Failure::Damaged(_)) | Ok(_) => Ok(()),
         }
-        self.watch.quality.failed = self.watch.quality.failed.saturating_add(1);
-        self.happened(Happening::Failed { code, reason }).await?;
-        Ok(Asked::InVain)
+    }
+
+    /// Does what somebody wants of the device.
+    async fn obey(&mut self, schedule: &mut Schedule, order: Order) -> Result<(), End> {
+        let Wish::Ask { code, not_after } = &order.wish else {
+            schedule.hurry(Instant::now(), |_| true);
+            order.answer(Ok(Said::new()));
+            return Ok(());
+        };
+        let (protocol, line) = (Arc::clone(&self.protocol), Arc::clone(&self.line));
+        let request = match protocol.request(code) {
+            Ok(request) => request,
+            Err(error) => {
+                order.answer(Err(AskError::Unknown(error.to_string())));
+                return Ok(());
+            }
+        };
+        let turn = line.turn(Rank::Order).await;
+        if order.is_moot() || Instant::now() > *not_after {
+            order.answer(Err(AskError::Away("its turn did not come in time".to_owned())));
+            return Ok(());
+        }
+        let changes = request.command().kind() == CommandKind::Setting;
+        let asked = self
+            .ask(turn, Rank::Order, &request, if changes { 1 } else { TRIES })
+            .await;
+        if changes {
+            // Whatever came of it, how the device is set is not known any more.
+            let settings = |index: usize| {
+                self.commands
+                    .get(index)
+                    .is_some_and(|polled: &Polled| polled.is_setting)
+            };
+            schedule.hurry(Instant::now(), settings);
+        } else if let Some(polled) = self.commands.iter().find(|polled| polled.code == *code).cloned() {
+            self.note(&polled, &asked).await?;
+        }
+        let lost = match &asked {
+            Err(Failure::Away(error) | Failure::Lost(error)) => Some(End::Lost(error.to_string())),
+            Ok(_) | Err(Failure::Refused(_) | Failure::Silent | Failure::Damaged(_)) => None,
+        };
+        let said = |taken: Vec<Taken>| taken.into_iter().map(|taken| (taken.name, taken.measured)).collect();
+        order.answer(asked.map(said).map_err(AskError::from));
+        lost.map_or(Ok(()), Err)
+    }
+
+    /// Asks so many times if nothing or nothing good comes back. Between two tries the line is the others'.
+    async fn ask(
+        &mut self,
+        first: Turn<'_>,
+        rank: Rank,
+        request: &Request<'_>,
+        tries: u32,
+    ) -> Result<Vec<Taken>, Failure> {
+        let line = Arc::clone(&self.line);
+        let mut first = Some(first);
+        let mut attempt = 1;
+        loop {
+            let mut turn = match first.take() {
+                Some(turn) => turn,
+                None => line.turn(rank).await,
+            };
+            let began = Instant::now();
+            let asked = exchange(&mut turn, request).await;
+            drop(turn);
+            if !self.count(&asked, began) || attempt >= tries {
+                return asked;
+            }
+            let quality = &mut self.watch.quality;
+            quality.retries = quality.retries.saturating_add(1);
+            sleep(RETRY_AFTER.saturating_mul(attempt)).await;
+            attempt = attempt.saturating_add(1);
+        }
+    }
+
+    /// Counts how one try ended. `true`: another may help.
+    fn count(&mut self, asked: &Result<Vec<Taken>, Failure>, began: Instant) -> bool {
+        let quality = &mut self.watch.quality;
+        let (count, again) = match asked {
+            Ok(_) => {
+                quality.round_trip_ms = u64::try_from(began.elapsed().as_millis()).ok();
+                (&mut quality.answered, false)
+            }
+            Err(Failure::Away(_) | Failure::Lost(_)) => return false,
+            Err(Failure::Refused(_)) => (&mut quality.refused, false),
+            Err(Failure::Silent) => (&mut quality.silent, true),
+            Err(Failure::Damaged(_)) => (&mut quality.damaged, true),
+        };
+        *count = count.saturating_add(1);
+        again
+    }
+
+    /// Tells the watch how a question of the schedule ended.
+    async fn note(&mut self, polled: &Polled, asked: &Result<Vec<Taken>, Failure>) -> Result<(), Fenced> {
+        let code = polled.code.as_str();
+        let happening = match asked {
+            Ok(taken) => {
+                self.keeper.show_readings(taken, polled.is_setting);
+                match polled.is_setting {
+                    true => Happening::Set { code, taken },
+                    false => Happening::Answered { code, taken },
+                }
+            }
+            Err(Failure::Away(_) | Failure::Lost(_)) => return Ok(()),
+            Err(Failure::Refused(error)) => {
+                tracing::debug!(source = %self.keeper.source, code, %error, "refused");
+                Happening::Refused { code }
+            }
+            Err(error @ (Failure::Silent | Failure::Damaged(_))) => {
+                self.watch.quality.failed = self.watch.quality.failed.saturating_add(1);
+                Happening::Failed {
+                    code,
+                    reason: error.to_string(),
+                }
+            }
+        };
+        self.happened(happening).await
     }
 
     /// Has the watch judge, and keeps what follows.
@@ -301,14 +433,6 @@ impl Device {
         self.keeper.show_status(&self.watch, changed);
         self.keeper.store(events, &self.watch).await
     }
-}
-
-/// How a question ended.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Asked {
-    Answered,
-    Refused,
-    InVain,
 }
 
 impl Keeper {

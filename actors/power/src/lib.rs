@@ -14,6 +14,7 @@
 
 mod config;
 mod decode;
+pub mod detect;
 mod device;
 mod error;
 pub mod history;
@@ -22,18 +23,26 @@ mod port;
 mod protocol;
 mod query;
 mod reading;
+pub mod settings;
 mod system;
 mod watch;
 mod wire;
 
-use journal::Journal;
-use kernel::{Child, ChildSpec, OnExhausted, SupervisorSpec};
+use std::collections::BTreeMap;
+use std::sync::Arc;
 
-pub use config::{AlarmConfig, DeviceConfig, PowerConfig, problems};
-pub use device::DeviceActor;
+use journal::Journal;
+use kernel::{Child, ChildSpec, OnExhausted, StartError, SupervisorSpec};
+
+pub use config::{AlarmConfig, DeviceConfig, PowerConfig, problems, usual_baud};
+pub use device::{Ask, AskError, DeviceActor, Direct, Heard, Power, Refresh, Said};
+use device::{Member, Parts};
 pub use error::{FrameError, RequestError};
 pub use overview::SystemActor;
-pub use protocol::{Command, CommandKind, Family, Field, Library, Protocol, ProtocolProblem, Request, Role};
+use port::{Address, Line, NoAddress};
+pub use protocol::{
+    Command, CommandKind, Family, Field, Group, Library, Protocol, ProtocolProblem, Request, Risk, Role,
+};
 pub use query::{Device, devices};
 pub use reading::{Gap, Quality, Reading, Value};
 pub use system::on_board as system_now;
@@ -49,19 +58,51 @@ pub fn projections() -> Vec<Box<dyn journal::Projection>> {
 }
 
 /// The group `power`: one child a device, by its name, and one that puts them together. What one of them does to its own never reaches the others.
-/// None where no device is configured.
+/// None where no device is configured. Beside it the handle through which the devices are asked.
 #[must_use]
-pub fn children(config: &PowerConfig, journal: &Journal) -> Option<SupervisorSpec> {
-    let child = |(name, device): (&String, &DeviceConfig)| {
-        let (journal, name, device) = (journal.clone(), name.clone(), device.clone());
-        let spec = ChildSpec::new(name.clone(), move |env| DeviceActor::new(env, &journal, &name, &device));
-        Child::from(spec.on_exhausted(OnExhausted::Suspend))
-    };
-    let devices: Vec<Child> = config.iter().map(child).collect();
-    let together = {
-        let (journal, config) = (journal.clone(), config.clone());
-        ChildSpec::new(SYSTEM, move |env| SystemActor::new(env, &journal, &config))
-    };
+pub fn children(config: &PowerConfig, journal: &Journal) -> (Option<SupervisorSpec>, Power) {
+    let (mut library, mut lines) = (Library::new(), Vec::new());
+    let (mut devices, mut members) = (Vec::new(), BTreeMap::new());
+    for (name, config) in config {
+        let parts = parts(config, &mut library, &mut lines);
+        let known = parts.as_ref().ok().map(|parts| Arc::clone(&parts.protocol));
+        let (journal, own_name, own_config) = (journal.clone(), name.clone(), config.clone());
+        let spec = ChildSpec::new(name.clone(), move |env| {
+            let parts = parts.clone().map_err(StartError::Failed)?;
+            DeviceActor::new(env, &journal, &own_name, &own_config, parts)
+        });
+        let member = Member {
+            config: config.clone(),
+            protocol: known,
+            actor: spec.child_ref(),
+        };
+        members.insert(name.clone(), member);
+        devices.push(Child::from(spec.on_exhausted(OnExhausted::Suspend)));
+    }
+    let (journal, all) = (journal.clone(), config.clone());
+    let together = ChildSpec::new(SYSTEM, move |env| SystemActor::new(env, &journal, &all));
     let together = together.on_exhausted(OnExhausted::Suspend);
-    (!devices.is_empty()).then(|| SupervisorSpec::new("power").children(devices).child(together))
+    let group = (!devices.is_empty()).then(|| SupervisorSpec::new("power").children(devices).child(together));
+    (group, Power::new(members))
+}
+
+/// What a device is reached by. Those of one port share its line.
+fn parts(config: &DeviceConfig, library: &mut Library, lines: &mut Vec<(Address, Arc<Line>)>) -> Result<Parts, String> {
+    let protocol = library.get(&config.protocol).map_err(|problem| problem.to_string())?;
+    let protocol = match config.address {
+        0 => protocol,
+        unit => Arc::new(Protocol::clone(&protocol).with_unit(unit)),
+    };
+    let address: Address = config.port.parse().map_err(|problem: NoAddress| problem.to_string())?;
+    let known = lines.iter().find(|(known, _)| *known == address);
+    let line = match known {
+        Some((_, line)) => Arc::clone(line),
+        None => {
+            let line = Arc::new(Line::new(address.clone(), config.speed(protocol.family())));
+            lines.push((address, Arc::clone(&line)));
+            line
+        }
+    };
+    line.join();
+    Ok(Parts { protocol, line })
 }

@@ -94,9 +94,9 @@ const VERBS: Record<string, string> = {
   "actor.restart": "Restart",
   "actor.hold": "Hold",
   "actor.start": "Start",
-  "config.apply": "Change the configuration of",
-  "config.rollback": "Go back to the last configuration of",
-  "config.reload": "Reload the configuration of",
+  "config.apply": "Change the configuration:",
+  "config.rollback": "Go back to an earlier configuration:",
+  "config.reload": "Reload the configuration:",
   "key.revoke": "Revoke the key",
 };
 export const verbOf = (verb: string): string => VERBS[verb] ?? verb;
@@ -135,6 +135,10 @@ const TELLERS: Record<string, Teller> = {
     return `${link} ${text(data, "state")}${text(data, "target") ? `: ${text(data, "target")}` : ""}`;
   },
   host_changed: (data) => `Host program ${text(data, "state")}${text(data, "version") ? `, version ${text(data, "version")}` : ""}`,
+  config_applied: (data) => `Configuration: version ${number(data, "version") ?? "?"} in force${text(data, "who") ? `, by ${text(data, "who")}` : ""}`,
+  config_rolled_back: (data) => `Configuration: back to version ${number(data, "version") ?? "?"}${text(data, "why") ? `: ${text(data, "why")}` : ""}`,
+  config_proved: (data) => `Configuration: version ${number(data, "version") ?? "?"} has proved itself`,
+  config_refused: (data) => `Configuration refused: ${text(data, "reason")}`,
   host_configured: (data) => `Host ${text(data, "callsign")} told its configuration`,
   modem_changed: (data) => `Modem ${text(data, "state")}${text(data, "description") ? `: ${text(data, "description")}` : ""}`,
   fault: (data) => `Host ${text(data, "severity")}: ${text(data, "text")}${(number(data, "count") ?? 1) > 1 ? ` (${number(data, "count")} times)` : ""}`,

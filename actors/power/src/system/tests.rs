@@ -243,7 +243,7 @@ fn banks_are_told_apart() {
 fn energy_of_today_survives_and_gaps_and_midnight_count_for_nothing() {
     let began = Instant::now();
     let mut overview = Overview::new(&config(&[inverter("inverter")]), Memory::default());
-    let mut step = |overview: &mut Overview, second: u64| {
+    let step = |overview: &mut Overview, second: u64| {
         let now = Moment {
             at: Timestamp::from_unix_ms(NOON_MS + i64::try_from(second).unwrap() * 1000),
             steady: began + Duration::from_secs(second),

@@ -38,6 +38,14 @@ impl Schedule {
         }
     }
 
+    /// Some commands are due now, which keep their phase from now on.
+    pub(crate) fn hurry(&mut self, now: Instant, which: impl Fn(usize) -> bool) {
+        let turns = self.0.iter_mut().enumerate();
+        turns
+            .filter(|(index, _)| which(*index))
+            .for_each(|(_, turn)| turn.due = turn.due.min(now));
+    }
+
     /// A command is not asked again before `until`.
     pub(crate) fn put_off(&mut self, index: usize, until: Instant) {
         if let Some(turn) = self.0.get_mut(index) {

@@ -14,7 +14,7 @@ const BATTERY_AH: u8 = 140;
 /// Which device.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum DeviceKind {
-    /// A Voltronic inverter; it knows QPI, QPIGS, QPIRI, QFLAG and QPIWS, and refuses everything else.
+    /// A Voltronic inverter; it knows QPI, QPIGS, QPIRI, QFLAG, QPIWS and the usual settings, and refuses everything else.
     Pi30,
     /// A Daly battery.
     Daly,
@@ -27,7 +27,7 @@ pub enum DeviceKind {
 impl DeviceKind {
     /// The answer to the requests in `heard`, and how many bytes of it were one; `None`: it is not complete yet.
     #[must_use]
-    pub fn answer(self, plant: &Plant, heard: &[u8]) -> Option<(usize, Vec<u8>)> {
+    pub fn answer(self, plant: &mut Plant, heard: &[u8]) -> Option<(usize, Vec<u8>)> {
         match self {
             DeviceKind::Pi30 => {
                 let end = heard.iter().position(|byte| *byte == b'\r')?;
@@ -56,7 +56,7 @@ fn charger_a(plant: &Plant) -> f64 {
     plant.solar_w() * (1.0 - INVERTER_SUN) / plant.battery_v()
 }
 
-fn pi30(plant: &Plant, command: &[u8]) -> Vec<u8> {
+fn pi30(plant: &mut Plant, command: &[u8]) -> Vec<u8> {
     // What the charger gives, the inverter does not see.
     let own_a = plant.battery_a() - charger_a(plant);
     let (into, out) = (own_a.max(0.0), (-own_a).max(0.0));
@@ -74,12 +74,13 @@ fn pi30(plant: &Plant, command: &[u8]) -> Vec<u8> {
             plant.battery_v(),
             solar_w,
         ),
-        b"QPIRI" => {
-            "(230.0 21.7 230.0 50.0 21.7 5000 5000 48.0 46.0 42.0 56.4 54.0 2 30 060 0 2 2 9 01 0 0 54.0 0 1".to_owned()
-        }
-        b"QFLAG" => "(EakxyDbjuvz".to_owned(),
+        b"QPIRI" => plant.inverter.ratings(),
+        b"QFLAG" => plant.inverter.flags(),
         b"QPIWS" => "(00000000000000000000000000000000".to_owned(),
-        _ => "(NAK".to_owned(),
+        setting => {
+            let done = std::str::from_utf8(setting).is_ok_and(|setting| plant.inverter.set(setting).is_some());
+            if done { "(ACK" } else { "(NAK" }.to_owned()
+        }
     };
     let mut frame = body.into_bytes();
     let crc = xmodem(&frame).to_be_bytes();

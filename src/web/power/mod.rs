@@ -1,6 +1,7 @@
-//! `/api/v1/power`: inverters, batteries and chargers, as they are now.
+//! `/api/v1/power`: inverters, batteries and chargers, as they are now, and what can be set on them.
 
-mod history;
+pub(crate) mod history;
+pub(crate) mod settings;
 
 use actix_web::web::{Data, Json, Path, ServiceConfig, resource};
 use model::power::PowerSystem;
@@ -10,13 +11,12 @@ use super::Api;
 use super::paging::Paged;
 use super::problem::Problem;
 
-pub(super) use history::{__path_get_energy, __path_get_history};
-
 pub(super) fn routes(config: &mut ServiceConfig) {
     config
         .service(resource("/api/v1/power").get(list_devices))
         .service(resource("/api/v1/power/system").get(get_system))
         .service(resource("/api/v1/power/{device}").get(get_device))
+        .service(resource("/api/v1/power/{device}/settings").get(settings::list_settings))
         .configure(history::routes);
 }
 
