@@ -10,7 +10,7 @@ use utoipa::openapi::security::{
 };
 
 use crate::web::auth::described::needed;
-use crate::web::compat::mmdvm;
+use crate::web::compat::{mmdvm, mpp_solar};
 use crate::web::{
     actors, audit, auth, commands, configuration, events, export, feed, health, power, repeater, signals, sse,
     statistics, ws,
@@ -79,6 +79,11 @@ use crate::web::{
         mmdvm::list_qsos,
         mmdvm::get_health,
         mmdvm::open,
+        mpp_solar::get_data,
+        mpp_solar::get_historical,
+        mpp_solar::get_historical_all,
+        mpp_solar::post_command,
+        mpp_solar::refresh,
     ),
     modifiers(&Rights),
     components(schemas(model::Subscribe, feed::Frame, commands::DryRun, commands::Say)),
