@@ -9,7 +9,7 @@
 //! ├─ simulator     demo only: the host that writes the log
 //! ├─ power-plant   demo only: the devices of the power group
 //! ├─ repeater      (rest_for_one) state-machine, parser, log-tail: consumers first; mqtt, gateways (one_for_one): one child each
-//! ├─ power         (one_for_one) if devices are configured: one child an inverter, battery or charger
+//! ├─ power         (one_for_one) if devices are configured: one child an inverter, battery or charger; system
 //! ├─ recorder      the tree's own diary
 //! └─ web           page and API
 //! ```
@@ -123,6 +123,7 @@ pub(crate) fn open(config: &Config) -> anyhow::Result<Opened> {
     let secret = Secret::beside(path).with_context(|| format!("the secret {}", secret::path(path).display()))?;
     let seal = Seal::new(secret.bytes());
     let mut projections = repeater::projections();
+    projections.extend(power::projections());
     projections.extend(gate::projections(&seal));
     let (journal, journal_child) = Journal::open(&config.journal, projections)
         .with_context(|| format!("cannot open the journal {} (journal.path)", path.display()))?;

@@ -7,6 +7,7 @@ mod backup;
 mod check_config;
 mod client;
 mod command;
+mod configuration;
 mod key;
 mod logging;
 mod power;
@@ -52,6 +53,8 @@ enum Command {
     Replay(replay::Arguments),
     /// Say everything that is wrong with a configuration.
     CheckConfig(ConfigFile),
+    /// Look at the configuration of a running station, and change it.
+    Config(configuration::Arguments),
     /// Look at the actors of a running station, restart, stop and start them.
     Actors(actors::Arguments),
     /// Add, show and remove people who can sign in, and change their passwords.
@@ -87,6 +90,7 @@ pub(crate) fn main() -> ExitCode {
         Command::Demo(file) => return run::demo(file.config.as_deref()),
         Command::CheckConfig(file) => return check_config::check_config(file.config.as_deref()),
         Command::Replay(arguments) => replay::replay(&arguments),
+        Command::Config(arguments) => configuration::config(&arguments),
         Command::Actors(arguments) => actors::actors(&arguments),
         Command::User(arguments) => user::user(arguments),
         Command::Key(arguments) => key::key(arguments),

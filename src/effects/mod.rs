@@ -16,6 +16,7 @@ use tokio::sync::SetOnce;
 
 pub(crate) use self::power::verb_of;
 pub(crate) use actor::{Request, SELF};
+pub(crate) use key::revocation;
 
 use crate::access::Access;
 use crate::live::Live;

@@ -14,14 +14,14 @@ use tokio::sync::oneshot;
 use crate::harness::{LIMIT, Stage, Station};
 
 /// A device that is plugged in; dropping it pulls the plug.
-struct Plug {
-    knobs: Knobs,
+pub(crate) struct Plug {
+    pub(crate) knobs: Knobs,
     stop: Option<oneshot::Sender<()>>,
     thread: Option<JoinHandle<()>>,
 }
 
 impl Plug {
-    fn in_at(link: &Path, kind: DeviceKind, faults: Faults) -> Plug {
+    pub(crate) fn in_at(link: &Path, kind: DeviceKind, faults: Faults) -> Plug {
         let knobs = Knobs::default();
         knobs.set(faults);
         let (stop, stopped) = oneshot::channel::<()>();
@@ -44,7 +44,7 @@ impl Plug {
     }
 
     /// Waits until the question was heard so often, and says when.
-    fn wait_heard(&self, question: &[u8], count: u32) -> Instant {
+    pub(crate) fn wait_heard(&self, question: &[u8], count: u32) -> Instant {
         let deadline = Instant::now() + LIMIT;
         while self.knobs.heard(question) < count {
             assert!(
@@ -67,7 +67,7 @@ impl Drop for Plug {
     }
 }
 
-fn configure(stage: &Stage, name: &str, protocol: &str, poll_s: f64) {
+pub(crate) fn configure(stage: &Stage, name: &str, protocol: &str, poll_s: f64) {
     let port = stage.path(name);
     configure_at(stage, name, protocol, poll_s, &port.display().to_string());
 }
@@ -84,7 +84,7 @@ fn configure_at(stage: &Stage, name: &str, protocol: &str, poll_s: f64, port: &s
     .expect("written");
 }
 
-fn wait_for_state(station: &Station, name: &str, state: &str) -> Value {
+pub(crate) fn wait_for_state(station: &Station, name: &str, state: &str) -> Value {
     station.wait_for(&format!("/api/v1/power/{name}"), |device| device["state"] == state)
 }
 

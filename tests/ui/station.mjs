@@ -19,11 +19,20 @@ export const PASSWORD = "correct horse battery";
  * Starts a demo station and resolves once it listens; `more` is added to its configuration. `said` has what it writes to
  * its log, the oldest first. `stop` ends it; whoever starts one has to.
  */
-export async function demo({ more = "", environment = {} } = {}) {
+export function demo({ more = "", environment = {} } = {}) {
+  return start("demo", () => `${DEMO}\n${more}`, environment);
+}
+
+/** The same of a station that is no demo: `toml` is its whole configuration, but for its files. */
+export function run({ toml }) {
+  return start("run", (home) => `[journal]\npath = "${home}/stationd.db"\n[repeater]\nlog_directory = "${home}"\n${toml}`);
+}
+
+async function start(what, text, environment = {}) {
   const home = mkdtempSync(join(tmpdir(), "stationd-ui-"));
   const config = join(home, "stationd.toml");
-  writeFileSync(config, `${DEMO}\n${more}`);
-  const child = spawn(BINARY, ["demo", "--config", config], {
+  writeFileSync(config, text(home));
+  const child = spawn(BINARY, [what, "--config", config], {
     env: { ...process.env, STATIOND__WEB__PORT: "0", STATIOND__LOG__FORMAT: "json", ...environment },
     stdio: ["ignore", "ignore", "pipe"],
   });
@@ -34,6 +43,7 @@ export async function demo({ more = "", environment = {} } = {}) {
   return {
     url,
     said,
+    config,
     get: async (path) => (await fetch(url + path)).json(),
     signal: (name) => child.kill(name),
     stop: async () => {

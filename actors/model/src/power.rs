@@ -1,11 +1,18 @@
 //! The words of the power system: devices, their readings and their alarms, as the journal and the API tell them.
 
+mod system;
+
 use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
 use crate::{EventData, Timestamp};
+
+pub use system::{AlarmOfDevice, BatteryBank, PowerSystem, SystemUnit, Toward};
+
+/// The type of the event that has [`MinuteReadings`].
+pub const MINUTE_READINGS: &str = "minute_readings";
 
 /// A value as a device gave it.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, ToSchema)]
@@ -200,6 +207,8 @@ pub enum AlarmKind {
     Warning,
     /// The device says nothing.
     DeviceSilent,
+    /// Nothing comes from the sun, at hours when it did the day before.
+    SunGone,
 }
 
 /// An alarm, raised or cleared.
@@ -283,6 +292,51 @@ pub struct EnergyDay {
     pub load_wh: Option<f64>,
 }
 
+/// What one reading was over some time.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, ToSchema)]
+pub struct Rollup {
+    /// The unit, empty where there is none.
+    pub unit: String,
+    /// What it is for the station.
+    pub role: ReadingRole,
+    /// How often it was read.
+    pub count: u32,
+    /// The lowest.
+    pub min: f64,
+    /// The mean of all.
+    pub mean: f64,
+    /// The highest.
+    pub max: f64,
+    /// Of a power: what went through.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub energy_wh: Option<f64>,
+}
+
+impl Rollup {
+    /// Takes in what the same reading was at another time.
+    pub fn merge(&mut self, other: &Rollup) {
+        let count = self.count.saturating_add(other.count).max(1);
+        let part = f64::from(other.count) / f64::from(count);
+        self.mean += (other.mean - self.mean) * part;
+        self.min = self.min.min(other.min);
+        self.max = self.max.max(other.max);
+        self.count = count;
+        self.energy_wh = match (self.energy_wh, other.energy_wh) {
+            (Some(mine), Some(theirs)) => Some(mine + theirs),
+            (mine, theirs) => mine.or(theirs),
+        };
+    }
+}
+
+/// What the readings of a device were in one minute, from every poll.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, ToSchema)]
+pub struct MinuteReadings {
+    /// When the minute began.
+    pub minute: Timestamp,
+    /// By name; the cells of a battery as one.
+    pub readings: BTreeMap<String, Rollup>,
+}
+
 /// A fact about a device. In the journal it is the payload alone; the kind is the event's `type`.
 #[derive(Clone, Debug, PartialEq, Serialize, ToSchema)]
 #[serde(untagged)]
@@ -301,6 +355,8 @@ pub enum PowerEvent {
     AlarmCleared(Alarm),
     /// A day is over.
     EnergyDay(EnergyDay),
+    /// A minute is over.
+    MinuteReadings(MinuteReadings),
 }
 
 impl EventData for PowerEvent {
@@ -313,6 +369,7 @@ impl EventData for PowerEvent {
             PowerEvent::AlarmRaised(_) => "alarm_raised",
             PowerEvent::AlarmCleared(_) => "alarm_cleared",
             PowerEvent::EnergyDay(_) => "energy_day",
+            PowerEvent::MinuteReadings(_) => MINUTE_READINGS,
         }
     }
 }

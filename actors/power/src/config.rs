@@ -19,6 +19,10 @@ const POLL_S: RangeInclusive<f64> = 0.2..=3600.0;
 const SETTINGS_POLL_S: RangeInclusive<f64> = 1.0..=86_400.0;
 /// Speeds of serial lines, in baud.
 const BAUD: RangeInclusive<u32> = 300..=4_000_000;
+/// Inverters of a parallel system; their numbers have one digit.
+const UNITS: RangeInclusive<u8> = 0..=9;
+/// Capacities of batteries, in ampere hours.
+const CAPACITY_AH: RangeInclusive<f64> = 0.0..=1_000_000.0;
 /// Most commands of a list.
 const MAX_COMMANDS: usize = 32;
 
@@ -30,6 +34,8 @@ pub struct DeviceConfig {
     pub protocol: String,
     /// Where it is: a serial line or hidraw by its path, or `tcp://HOST:PORT`.
     pub port: String,
+    /// Which of several devices on the line it is, where its protocol has addresses; 0 takes the protocol's own.
+    pub address: u8,
     /// Speed of a serial line; 0 takes what is usual for the protocol.
     pub baud: u32,
     /// Pause between two questions for the status, in seconds.
@@ -40,6 +46,12 @@ pub struct DeviceConfig {
     pub status: Vec<String>,
     /// The commands that ask for the settings; none takes the protocol's own.
     pub settings: Vec<String>,
+    /// How many inverters of a parallel system it tells of, by QPGSn and the like; 0: it is alone.
+    pub units: u8,
+    /// The bank of batteries that it is, or works with.
+    pub bank: String,
+    /// Ampere hours of its battery, if it does not tell them itself; 0: not known.
+    pub capacity_ah: f64,
     /// When to raise the alarm.
     pub alarms: AlarmConfig,
 }
@@ -65,11 +77,15 @@ impl Default for DeviceConfig {
         DeviceConfig {
             protocol: "pi30".to_owned(),
             port: "/dev/ttyUSB0".to_owned(),
+            address: 0,
             baud: 0,
             poll_s: 2.0,
             settings_poll_s: 300.0,
             status: Vec::new(),
             settings: Vec::new(),
+            units: 0,
+            bank: "main".to_owned(),
+            capacity_ah: 0.0,
             alarms: AlarmConfig::default(),
         }
     }
@@ -96,13 +112,9 @@ pub fn problems(config: &PowerConfig) -> Vec<(String, String)> {
         problems.extend(name_problem(name).map(|reason| (name.clone(), reason)));
         let named = |(key, reason)| (format!("{name}.{key}"), reason);
         problems.extend(device.problems(&mut library).into_iter().map(named));
-        let before = config.iter().take_while(|(other, _)| *other != name);
-        if let Some((other, _)) = before.into_iter().find(|(_, other)| other.port == device.port) {
-            problems.push((
-                format!("{name}.port"),
-                format!("is that of {other} too: a port has one owner"),
-            ));
-        }
+        let mut before = config.iter().take_while(|(other, _)| *other != name);
+        let problem = before.find_map(|(other, theirs)| device.line_problem(theirs, other, &mut library));
+        problems.extend(problem.map(|(key, reason)| (format!("{name}.{key}"), reason)));
     }
     problems
 }
@@ -110,6 +122,9 @@ pub fn problems(config: &PowerConfig) -> Vec<(String, String)> {
 fn name_problem(name: &str) -> Option<String> {
     let fits = |c: char| c.is_ascii_lowercase() || c.is_ascii_digit() || c == '-' || c == '_';
     let good = (1..=MAX_NAME).contains(&name.len()) && name.chars().all(fits);
+    if name == crate::SYSTEM {
+        return Some(format!("{name} is the name of all devices together"));
+    }
     (!good).then(|| format!("the name must have 1 to {MAX_NAME} of a-z, 0-9, - and _"))
 }
 
@@ -127,11 +142,21 @@ impl DeviceConfig {
                 "baud",
                 (self.baud != 0).then(|| range_problem(&BAUD, &self.baud)).flatten(),
             ),
+            (
+                "address",
+                protocol
+                    .as_ref()
+                    .ok()
+                    .and_then(|protocol| self.address_problem(protocol)),
+            ),
             ("poll_s", range_problem(&POLL_S, &self.poll_s)),
             (
                 "settings_poll_s",
                 range_problem(&SETTINGS_POLL_S, &self.settings_poll_s),
             ),
+            ("units", range_problem(&UNITS, &self.units)),
+            ("bank", name_problem(&self.bank)),
+            ("capacity_ah", range_problem(&CAPACITY_AH, &self.capacity_ah)),
             ("status", list_problem(&self.status)),
             ("settings", list_problem(&self.settings)),
         ];
@@ -147,6 +172,44 @@ impl DeviceConfig {
         let all = found.into_iter().chain(limits);
         all.filter_map(|(key, reason)| Some((key.to_owned(), reason?)))
             .collect()
+    }
+
+    fn address_problem(&self, protocol: &Protocol) -> Option<String> {
+        match (protocol.family().units(), self.address) {
+            (_, 0) => None,
+            (Some(units), address) => range_problem(&units, &address),
+            (None, _) => Some(format!("{} has no addresses", protocol.name())),
+        }
+    }
+
+    /// Why it cannot be on one port with another device.
+    fn line_problem(&self, other: &DeviceConfig, name: &str, library: &mut Library) -> Option<(&'static str, String)> {
+        let same = |port: &str| port.parse::<Address>().ok();
+        if other.port != self.port && (same(&self.port).is_none() || same(&self.port) != same(&other.port)) {
+            return None;
+        }
+        let (ours, theirs) = (library.get(&self.protocol).ok()?, library.get(&other.protocol).ok()?);
+        let units = |device: &DeviceConfig, protocol: &Protocol| {
+            protocol
+                .family()
+                .units()
+                .map(|units| device.address.max(*units.start()))
+        };
+        match (units(self, &ours), units(other, &theirs)) {
+            (Some(our), Some(their)) if our != their => {
+                let (our, their) = (self.speed(ours.family()), other.speed(theirs.family()));
+                let reason = format!("is {our}, and {name} has the same line at {their}: a line has one speed");
+                (our != their).then_some(("baud", reason))
+            }
+            (Some(our), Some(_)) => Some((
+                "address",
+                format!("is {our}, and so is that of {name} on the same port"),
+            )),
+            (None, _) | (_, None) => Some((
+                "port",
+                format!("is that of {name} too: only devices with addresses share a line"),
+            )),
+        }
     }
 
     /// The speed of the line, in baud.
@@ -175,7 +238,8 @@ fn range_problem<T: PartialOrd + std::fmt::Display>(range: &RangeInclusive<T>, v
 }
 
 /// Speeds as the vendors' papers have them.
-fn usual_baud(family: Family) -> u32 {
+#[must_use]
+pub fn usual_baud(family: Family) -> u32 {
     match family {
         Family::VoltronicQ | Family::VoltronicPi16 | Family::VoltronicCaret => 2400,
         Family::JkBle | Family::JkNwTtl | Family::JkPbModbus => 115_200,
@@ -228,11 +292,34 @@ mod tests {
     }
 
     #[test]
-    fn two_devices_on_one_port_are_refused() {
-        assert_eq!(
-            keys(&[("a", DeviceConfig::default()), ("b", DeviceConfig::default())]),
-            ["b.port"]
-        );
+    fn two_devices_on_one_port_need_addresses_of_their_own_and_one_speed() {
+        let daly = |address, baud| DeviceConfig {
+            protocol: "daly40".to_owned(),
+            address,
+            baud,
+            ..DeviceConfig::default()
+        };
+        let inverter = DeviceConfig::default();
+        assert_eq!(keys(&[("a", inverter.clone()), ("b", inverter.clone())]), ["b.port"]);
+        assert_eq!(keys(&[("a", daly(1, 0)), ("b", inverter)]), ["b.port"]);
+        assert_eq!(keys(&[("a", daly(0, 0)), ("b", daly(1, 0))]), ["b.address"]);
+        assert_eq!(keys(&[("a", daly(1, 0)), ("b", daly(2, 19_200))]), ["b.baud"]);
+        assert_eq!(keys(&[("a", daly(1, 9600)), ("b", daly(2, 0))]), [""; 0]);
+    }
+
+    #[test]
+    fn address_is_refused_where_the_protocol_has_none_or_not_this_one() {
+        let inverter = DeviceConfig {
+            address: 1,
+            ..DeviceConfig::default()
+        };
+        let battery = DeviceConfig {
+            protocol: "daly40".to_owned(),
+            address: 200,
+            ..DeviceConfig::default()
+        };
+        assert_eq!(keys(&[("a", inverter)]), ["a.address"]);
+        assert_eq!(keys(&[("a", battery)]), ["a.address"]);
     }
 
     #[test]

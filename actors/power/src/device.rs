@@ -11,6 +11,7 @@
 //! ```
 
 mod ask;
+mod direct;
 mod exchange;
 
 use std::collections::BTreeMap;
@@ -28,14 +29,15 @@ use tokio::sync::mpsc;
 use tokio::time::{sleep, sleep_until};
 
 use crate::config::DeviceConfig;
-use crate::port::{Address, Port};
+use crate::port::{Line, Rank, Turn};
 use crate::protocol::{CommandKind, Protocol, Request};
 use crate::watch::{Happening, Memory, Moment, Schedule, Taken, Watch};
 use ask::{MOST_ORDERS, Order, Wish};
-use exchange::{Failure, Line};
+use exchange::{Failure, exchange};
 
 pub(crate) use ask::Member;
 pub use ask::{Ask, AskError, Power, Refresh, Said};
+pub use direct::{Direct, Heard};
 
 /// The name of the signal that tells how the device is.
 pub(crate) const STATUS: &str = "status";
@@ -63,6 +65,19 @@ const BACKOFF: Backoff = Backoff {
     jitter_percent: 20,
     reset_after: Duration::from_secs(10),
 };
+/// The same on a line with other devices, which a silent one holds up each time that it is asked.
+const SHARED_BACKOFF: Backoff = Backoff {
+    min: Duration::from_secs(1),
+    max: Duration::from_secs(15),
+    ..BACKOFF
+};
+
+/// What a device is reached by.
+#[derive(Clone, Debug)]
+pub(crate) struct Parts {
+    pub(crate) protocol: Arc<Protocol>,
+    pub(crate) line: Arc<Line>,
+}
 
 /// Watches one device.
 pub struct DeviceActor {
@@ -78,10 +93,10 @@ impl DeviceActor {
         journal: &Journal,
         name: &str,
         config: &DeviceConfig,
-        protocol: Arc<Protocol>,
+        parts: Parts,
     ) -> Result<DeviceActor, StartError> {
         let (orders, wanted) = mpsc::channel(MOST_ORDERS);
-        let device = Device::resume(journal, name, config, protocol, wanted).map_err(StartError::Failed)?;
+        let device = Device::resume(journal, name, config, parts, wanted).map_err(StartError::Failed)?;
         Ok(DeviceActor {
             env,
             device: Some(device),
@@ -124,8 +139,7 @@ impl From<Fenced> for End {
 /// The work of the actor.
 struct Device {
     protocol: Arc<Protocol>,
-    address: Address,
-    baud: u32,
+    line: Arc<Line>,
     /// What to ask, and how often.
     commands: Vec<Polled>,
     /// When to ask again what was refused.
@@ -152,13 +166,9 @@ impl Device {
         journal: &Journal,
         name: &str,
         config: &DeviceConfig,
-        protocol: Arc<Protocol>,
+        Parts { protocol, line }: Parts,
         orders: mpsc::Receiver<Order>,
     ) -> Result<Device, String> {
-        let address: Address = config
-            .port
-            .parse()
-            .map_err(|problem: crate::port::NoAddress| problem.to_string())?;
         let source = Source::new(&format!("power.{name}"));
         let (ledger, kept) = Ledger::open(journal, source.as_str()).map_err(|error| error.to_string())?;
         let memory = kept.map(|kept| serde_json::from_str(&kept)).transpose();
@@ -168,20 +178,14 @@ impl Device {
                 None
             })
             .unwrap_or_default();
-        let watch = Watch::new(
-            (protocol.name(), protocol.class()),
-            &address.to_string(),
-            config.alarms.clone(),
-            memory,
-            now(),
-        );
+        let named = (protocol.name(), protocol.class());
+        let watch = Watch::new(named, &config.port, config.alarms.clone(), memory, now());
         Ok(Device {
-            baud: config.speed(protocol.family()),
             commands: commands(&protocol, config),
             refused_again: Duration::from_secs_f64(config.settings_poll_s),
             orders,
             protocol,
-            address,
+            line,
             watch,
             keeper: Keeper {
                 source,
@@ -200,10 +204,9 @@ impl Device {
         let mut failures: u32 = 0;
         loop {
             let began = Instant::now();
-            let (address, baud) = (self.address.clone(), self.baud);
-            let opened = self.meanwhile(Port::open(&address, baud)).await;
-            let ended = match opened {
-                Ok(port) => self.converse(port).await,
+            let line = Arc::clone(&self.line);
+            let ended = match self.meanwhile(line.open()).await {
+                Ok(()) => self.converse().await,
                 Err(error) => End::Lost(error.to_string()),
             };
             failures = if began.elapsed() >= BACKOFF.reset_after {
@@ -212,7 +215,8 @@ impl Device {
                 failures.saturating_add(1)
             };
             // The first pause of a backoff is none.
-            let pause = BACKOFF.delay(failures.saturating_add(1), RandomState::new().hash_one(failures));
+            let backoff = if self.line.is_shared() { SHARED_BACKOFF } else { BACKOFF };
+            let pause = backoff.delay(failures.saturating_add(1), RandomState::new().hash_one(failures));
             let noted = match ended {
                 End::Fenced(fenced) => Err(fenced),
                 End::Silent => Ok(()),
@@ -245,21 +249,25 @@ impl Device {
     }
 
     /// Does what is wanted and asks what is due, until the port breaks or has been silent for too long.
-    async fn converse(&mut self, mut port: Port) -> End {
+    async fn converse(&mut self) -> End {
         if let Err(fenced) = self.happened(Happening::Opened).await {
             return fenced.into();
         }
-        let mut line = Line::default();
+        let line = Arc::clone(&self.line);
         let mut schedule = Schedule::new(self.commands.iter().map(|polled| polled.every), Instant::now());
         while let Some((index, due)) = schedule.next() {
-            let order = tokio::select! {
-                biased;
-                Some(order) = self.orders.recv() => Some(order),
-                () = sleep_until(due.into()) => None,
+            let turn = async {
+                sleep_until(due.into()).await;
+                line.turn(Rank::Poll).await
             };
-            let done = match order {
-                Some(order) => self.obey(&mut port, &mut line, &mut schedule, order).await,
-                None => self.poll(&mut port, &mut line, &mut schedule, index).await,
+            let next = tokio::select! {
+                biased;
+                Some(order) = self.orders.recv() => Err(order),
+                turn = turn => Ok(turn),
+            };
+            let done = match next {
+                Err(order) => self.obey(&mut schedule, order).await,
+                Ok(turn) => self.poll(turn, &mut schedule, index).await,
             };
             if let Err(end) = done {
                 return end;
@@ -269,13 +277,7 @@ impl Device {
     }
 
     /// Asks what is due.
-    async fn poll(
-        &mut self,
-        port: &mut Port,
-        line: &mut Line,
-        schedule: &mut Schedule,
-        index: usize,
-    ) -> Result<(), End> {
+    async fn poll(&mut self, turn: Turn<'_>, schedule: &mut Schedule, index: usize) -> Result<(), End> {
         let Some(polled) = self.commands.get(index).cloned() else {
             return Err(End::Lost("there is nothing to ask".to_owned()));
         };
@@ -288,7 +290,7 @@ impl Device {
         } else {
             TRIES
         };
-        let asked = self.ask(port, line, &request, tries).await;
+        let asked = self.ask(turn, Rank::Poll, &request, tries).await;
         schedule.done(index, Instant::now());
         self.note(&polled, &asked).await?;
         match asked {
@@ -303,23 +305,13 @@ impl Device {
     }
 
     /// Does what somebody wants of the device.
-    async fn obey(
-        &mut self,
-        port: &mut Port,
-        line: &mut Line,
-        schedule: &mut Schedule,
-        order: Order,
-    ) -> Result<(), End> {
+    async fn obey(&mut self, schedule: &mut Schedule, order: Order) -> Result<(), End> {
         let Wish::Ask { code, not_after } = &order.wish else {
             schedule.hurry(Instant::now(), |_| true);
             order.answer(Ok(Said::new()));
             return Ok(());
         };
-        if order.is_moot() || Instant::now() > *not_after {
-            order.answer(Err(AskError::Away("its turn did not come in time".to_owned())));
-            return Ok(());
-        }
-        let protocol = Arc::clone(&self.protocol);
+        let (protocol, line) = (Arc::clone(&self.protocol), Arc::clone(&self.line));
         let request = match protocol.request(code) {
             Ok(request) => request,
             Err(error) => {
@@ -327,13 +319,23 @@ impl Device {
                 return Ok(());
             }
         };
+        let turn = line.turn(Rank::Order).await;
+        if order.is_moot() || Instant::now() > *not_after {
+            order.answer(Err(AskError::Away("its turn did not come in time".to_owned())));
+            return Ok(());
+        }
         let changes = request.command().kind() == CommandKind::Setting;
-        let asked = self.ask(port, line, &request, if changes { 1 } else { TRIES }).await;
+        let asked = self
+            .ask(turn, Rank::Order, &request, if changes { 1 } else { TRIES })
+            .await;
         if changes {
             // Whatever came of it, how the device is set is not known any more.
-            schedule.hurry(Instant::now(), |index| {
-                self.commands.get(index).is_some_and(|polled| polled.is_setting)
-            });
+            let settings = |index: usize| {
+                self.commands
+                    .get(index)
+                    .is_some_and(|polled: &Polled| polled.is_setting)
+            };
+            schedule.hurry(Instant::now(), settings);
         } else if let Some(polled) = self.commands.iter().find(|polled| polled.code == *code).cloned() {
             self.note(&polled, &asked).await?;
         }
@@ -346,41 +348,50 @@ impl Device {
         lost.map_or(Ok(()), Err)
     }
 
-    /// Asks so many times if nothing or nothing good comes back.
+    /// Asks so many times if nothing or nothing good comes back. Between two tries the line is the others'.
     async fn ask(
         &mut self,
-        port: &mut Port,
-        line: &mut Line,
+        first: Turn<'_>,
+        rank: Rank,
         request: &Request<'_>,
         tries: u32,
     ) -> Result<Vec<Taken>, Failure> {
+        let line = Arc::clone(&self.line);
+        let mut first = Some(first);
         let mut attempt = 1;
         loop {
-            let began = Instant::now();
-            let asked = line.ask(port, request, self.baud).await;
-            let quality = &mut self.watch.quality;
-            let count = match &asked {
-                Ok(_) => {
-                    quality.round_trip_ms = u64::try_from(began.elapsed().as_millis()).ok();
-                    &mut quality.answered
-                }
-                Err(Failure::Away(_) | Failure::Lost(_)) => return asked,
-                Err(Failure::Refused(_)) => &mut quality.refused,
-                Err(Failure::Silent) => &mut quality.silent,
-                Err(Failure::Damaged(_)) => &mut quality.damaged,
+            let mut turn = match first.take() {
+                Some(turn) => turn,
+                None => line.turn(rank).await,
             };
-            *count = count.saturating_add(1);
-            if matches!(asked, Ok(_) | Err(Failure::Refused(_))) {
+            let began = Instant::now();
+            let asked = exchange(&mut turn, request).await;
+            drop(turn);
+            if !self.count(&asked, began) || attempt >= tries {
                 return asked;
             }
-            if attempt >= tries {
-                quality.failed = quality.failed.saturating_add(1);
-                return asked;
-            }
+            let quality = &mut self.watch.quality;
             quality.retries = quality.retries.saturating_add(1);
             sleep(RETRY_AFTER.saturating_mul(attempt)).await;
             attempt = attempt.saturating_add(1);
         }
+    }
+
+    /// Counts how one try ended. `true`: another may help.
+    fn count(&mut self, asked: &Result<Vec<Taken>, Failure>, began: Instant) -> bool {
+        let quality = &mut self.watch.quality;
+        let (count, again) = match asked {
+            Ok(_) => {
+                quality.round_trip_ms = u64::try_from(began.elapsed().as_millis()).ok();
+                (&mut quality.answered, false)
+            }
+            Err(Failure::Away(_) | Failure::Lost(_)) => return false,
+            Err(Failure::Refused(_)) => (&mut quality.refused, false),
+            Err(Failure::Silent) => (&mut quality.silent, true),
+            Err(Failure::Damaged(_)) => (&mut quality.damaged, true),
+        };
+        *count = count.saturating_add(1);
+        again
     }
 
     /// Tells the watch how a question of the schedule ended.
@@ -399,10 +410,13 @@ impl Device {
                 tracing::debug!(source = %self.keeper.source, code, %error, "refused");
                 Happening::Refused { code }
             }
-            Err(error @ (Failure::Silent | Failure::Damaged(_))) => Happening::Failed {
-                code,
-                reason: error.to_string(),
-            },
+            Err(error @ (Failure::Silent | Failure::Damaged(_))) => {
+                self.watch.quality.failed = self.watch.quality.failed.saturating_add(1);
+                Happening::Failed {
+                    code,
+                    reason: error.to_string(),
+                }
+            }
         };
         self.happened(happening).await
     }
@@ -506,6 +520,9 @@ fn commands(protocol: &Protocol, config: &DeviceConfig) -> Vec<Polled> {
         let pause_s = config.poll_s.max(WATCH_S);
         commands.extend(polled(protocol.watch_commands(), &[], pause_s, false));
     }
+    let of_units = protocol.commands().iter().filter(|command| command.per_unit);
+    let of_units = of_units.flat_map(|command| (0..config.units).map(|unit| format!("{}{unit}", command.code())));
+    commands.extend(polled(&of_units.collect::<Vec<_>>(), &[], config.poll_s, false));
     let settings = protocol.setting_read_commands();
     commands.extend(polled(&config.settings, settings, config.settings_poll_s, true));
     commands

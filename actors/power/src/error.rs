@@ -45,6 +45,17 @@ pub enum FrameError {
         /// What came.
         found: String,
     },
+    /// What the frame says twice, it says differently.
+    #[error("the answer contradicts itself: {0}")]
+    Contradiction(String),
+    /// An answer of numbered frames that lacks some, or has one twice.
+    #[error("frames are missing: {found} of {expected} in order")]
+    Incomplete {
+        /// Frames in order from the first.
+        found: usize,
+        /// Frames of a whole answer.
+        expected: usize,
+    },
     /// A good frame that says nothing of what was asked.
     #[error("the answer does not fit the command")]
     Unfitting,

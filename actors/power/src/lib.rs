@@ -14,45 +14,62 @@
 
 mod config;
 mod decode;
+pub mod detect;
 mod device;
 mod error;
+pub mod history;
+mod overview;
 mod port;
 mod protocol;
 mod query;
 mod reading;
 pub mod settings;
+mod system;
 mod watch;
 mod wire;
 
 use std::collections::BTreeMap;
+use std::sync::Arc;
 
 use journal::Journal;
 use kernel::{Child, ChildSpec, OnExhausted, StartError, SupervisorSpec};
 
-pub use config::{AlarmConfig, DeviceConfig, PowerConfig, problems};
-use device::Member;
-pub use device::{Ask, AskError, DeviceActor, Power, Refresh, Said};
+pub use config::{AlarmConfig, DeviceConfig, PowerConfig, problems, usual_baud};
+pub use device::{Ask, AskError, DeviceActor, Direct, Heard, Power, Refresh, Said};
+use device::{Member, Parts};
 pub use error::{FrameError, RequestError};
+pub use overview::SystemActor;
+use port::{Address, Line, NoAddress};
 pub use protocol::{
     Command, CommandKind, Family, Field, Group, Library, Protocol, ProtocolProblem, Request, Risk, Role,
 };
 pub use query::{Device, devices};
 pub use reading::{Gap, Quality, Reading, Value};
+pub use system::on_board as system_now;
 pub use wire::{Scan, quiet};
 
-/// The group `power`: one child a device, by its name. What one of them does to its own never reaches the others.
+/// The name of all devices together, which none of them may have.
+pub const SYSTEM: &str = "system";
+
+/// The tables that the group's questions are answered from.
+#[must_use]
+pub fn projections() -> Vec<Box<dyn journal::Projection>> {
+    vec![Box::new(history::PowerHistory)]
+}
+
+/// The group `power`: one child a device, by its name, and one that puts them together. What one of them does to its own never reaches the others.
 /// None where no device is configured. Beside it the handle through which the devices are asked.
 #[must_use]
 pub fn children(config: &PowerConfig, journal: &Journal) -> (Option<SupervisorSpec>, Power) {
-    let mut library = Library::new();
+    let (mut library, mut lines) = (Library::new(), Vec::new());
     let (mut devices, mut members) = (Vec::new(), BTreeMap::new());
     for (name, config) in config {
-        let protocol = library.get(&config.protocol).map_err(|problem| problem.to_string());
-        let known = protocol.clone().ok();
+        let parts = parts(config, &mut library, &mut lines);
+        let known = parts.as_ref().ok().map(|parts| Arc::clone(&parts.protocol));
         let (journal, own_name, own_config) = (journal.clone(), name.clone(), config.clone());
         let spec = ChildSpec::new(name.clone(), move |env| {
-            let protocol = protocol.clone().map_err(StartError::Failed)?;
-            DeviceActor::new(env, &journal, &own_name, &own_config, protocol)
+            let parts = parts.clone().map_err(StartError::Failed)?;
+            DeviceActor::new(env, &journal, &own_name, &own_config, parts)
         });
         let member = Member {
             config: config.clone(),
@@ -62,6 +79,30 @@ pub fn children(config: &PowerConfig, journal: &Journal) -> (Option<SupervisorSp
         members.insert(name.clone(), member);
         devices.push(Child::from(spec.on_exhausted(OnExhausted::Suspend)));
     }
-    let group = (!devices.is_empty()).then(|| SupervisorSpec::new("power").children(devices));
+    let (journal, all) = (journal.clone(), config.clone());
+    let together = ChildSpec::new(SYSTEM, move |env| SystemActor::new(env, &journal, &all));
+    let together = together.on_exhausted(OnExhausted::Suspend);
+    let group = (!devices.is_empty()).then(|| SupervisorSpec::new("power").children(devices).child(together));
     (group, Power::new(members))
+}
+
+/// What a device is reached by. Those of one port share its line.
+fn parts(config: &DeviceConfig, library: &mut Library, lines: &mut Vec<(Address, Arc<Line>)>) -> Result<Parts, String> {
+    let protocol = library.get(&config.protocol).map_err(|problem| problem.to_string())?;
+    let protocol = match config.address {
+        0 => protocol,
+        unit => Arc::new(Protocol::clone(&protocol).with_unit(unit)),
+    };
+    let address: Address = config.port.parse().map_err(|problem: NoAddress| problem.to_string())?;
+    let known = lines.iter().find(|(known, _)| *known == address);
+    let line = match known {
+        Some((_, line)) => Arc::clone(line),
+        None => {
+            let line = Arc::new(Line::new(address.clone(), config.speed(protocol.family())));
+            lines.push((address, Arc::clone(&line)));
+            line
+        }
+    };
+    line.join();
+    Ok(Parts { protocol, line })
 }

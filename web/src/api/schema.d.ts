@@ -376,7 +376,7 @@ export interface paths {
         get?: never;
         put?: never;
         post?: never;
-        /** Revokes a key. It is of no use from the answer on, and open streams that were opened with it end. */
+        /** Revokes a key, by way of the gate. It is of no use from the answer on, and open streams that were opened with it end. */
         delete: operations["revoke_key"];
         options?: never;
         head?: never;
@@ -3290,12 +3290,30 @@ export interface operations {
         };
         requestBody?: never;
         responses: {
+            /** @description The policy has it wait for people */
+            202: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Command"];
+                };
+            };
             /** @description It is revoked */
             204: {
                 headers: {
                     [name: string]: unknown;
                 };
                 content?: never;
+            };
+            /** @description The policy forbids it */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
             };
             /** @description There is no such key */
             404: {
@@ -3308,6 +3326,15 @@ export interface operations {
             };
             /** @description Nobody would be admin */
             409: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description It cannot be noted now */
+            503: {
                 headers: {
                     [name: string]: unknown;
                 };

@@ -9,11 +9,6 @@ use crate::error::FrameError;
 use crate::protocol::{BytesKind, Field, FieldKind};
 use crate::reading::{Gap, Reading, Value};
 
-/// Where a Daly frame says its number, from 1.
-const FRAME_NUMBER: usize = 4;
-/// The number of a frame that holds nothing.
-const NO_FRAME: u8 = 0xFF;
-
 /// The bit that says the direction of a current.
 const DIRECTION: u16 = 0x8000;
 /// Temperatures above this are below zero.
@@ -30,6 +25,9 @@ pub(super) fn record<'a>(fields: &'a [Field], record: &[u8], readings: &mut Vec<
         let end = at.saturating_add(field.len);
         match record.get(at..end) {
             _ if matches!(field.kind, FieldKind::Skip) => {}
+            _ if matches!(field.kind, FieldKind::Bytes(BytesKind::Whole)) => {
+                readings.push(reading(field, Value::Text(hex(record).into())));
+            }
             Some(bytes) => {
                 let read = self::field(field, bytes, readings);
                 readings.push(read);
@@ -40,13 +38,9 @@ pub(super) fn record<'a>(fields: &'a [Field], record: &[u8], readings: &mut Vec<
     }
 }
 
-/// Frames are placed by their number, whatever order they came in.
+/// Numbered frames, in their order.
 pub(super) fn frames<'a>(fields: &'a [Field], frames: &[u8], len: usize, readings: &mut Vec<Reading<'a>>) {
-    for frame in frames.chunks(len) {
-        let number = frame.get(FRAME_NUMBER).copied().unwrap_or_default();
-        let Some(number) = number.checked_sub(1).filter(|_| number != NO_FRAME) else {
-            continue;
-        };
+    for (number, frame) in frames.chunks(len).enumerate() {
         let mut at: usize = 0;
         for field in fields {
             let end = at.saturating_add(field.len);
@@ -55,16 +49,10 @@ pub(super) fn frames<'a>(fields: &'a [Field], frames: &[u8], len: usize, reading
             if matches!(field.kind, FieldKind::Skip) {
                 continue;
             }
-            let place = field
-                .every
-                .saturating_mul(usize::from(number))
-                .saturating_add(field.first);
+            let place = field.every.saturating_mul(number).saturating_add(field.first);
             let mut read = self::field(field, bytes, readings);
             read.name = numbered(&field.key, place).into();
-            match readings.iter_mut().find(|known| known.name == read.name) {
-                Some(known) => *known = read,
-                None => readings.push(read),
-            }
+            readings.push(read);
         }
     }
 }
@@ -75,8 +63,12 @@ pub(super) fn tagged<'a>(
     values: &[u8],
     readings: &mut Vec<Reading<'a>>,
 ) -> Result<(), FrameError> {
-    let mut rest = values;
+    let (mut rest, mut last) = (values, None);
     while let [tag, behind @ ..] = rest {
+        // Devices send the tags in their order, each once.
+        if last.replace(*tag).is_some_and(|last| last >= *tag) {
+            return Err(FrameError::Unfitting);
+        }
         let described = fields.iter().filter(|field| field.tag == *tag);
         let declared = described.clone().map(|field| field.len).max();
         let len = match (tag, behind.first()) {
@@ -86,7 +78,7 @@ pub(super) fn tagged<'a>(
         let (value, next) = behind.split_at_checked(len).ok_or(FrameError::Unfitting)?;
         for field in described.filter(|field| !matches!(field.kind, FieldKind::Skip)) {
             if matches!(field.kind, FieldKind::Bytes(BytesKind::Cells)) {
-                cells(field, value.get(1..).unwrap_or_default(), readings);
+                cells(field, value.get(1..).unwrap_or_default(), readings)?;
             } else {
                 let read = self::field(field, value, readings);
                 readings.push(read);
@@ -97,14 +89,19 @@ pub(super) fn tagged<'a>(
     Ok(())
 }
 
-fn cells<'a>(field: &'a Field, bytes: &[u8], readings: &mut Vec<Reading<'a>>) {
-    let (cells, _) = bytes.as_chunks::<CELL>();
+fn cells<'a>(field: &'a Field, bytes: &[u8], readings: &mut Vec<Reading<'a>>) -> Result<(), FrameError> {
+    let (cells, rest) = bytes.as_chunks::<CELL>();
+    let in_order = (1..=u8::MAX).zip(cells).all(|(number, [found, ..])| number == *found);
+    if !in_order || !rest.is_empty() {
+        return Err(FrameError::Unfitting);
+    }
     for [number, high, low] in cells {
         let millivolts = i64::from(u16::from_be_bytes([*high, *low]));
         let mut read = reading(field, field.scale.whole(millivolts));
         read.name = numbered(&field.key, usize::from(*number)).into();
         readings.push(read);
     }
+    Ok(())
 }
 
 /// `{n}` in a name becomes the number, in two digits.
@@ -121,7 +118,7 @@ fn field<'a>(field: &'a Field, bytes: &[u8], before: &[Reading<'a>]) -> Reading<
         }
     };
     match (kind, bytes) {
-        (BytesKind::Hex, _) => reading(field, Value::Text(hex(bytes).into())),
+        (BytesKind::Hex | BytesKind::Whole, _) => reading(field, Value::Text(hex(bytes).into())),
         (BytesKind::Ascii, _) => reading(field, ascii(bytes)),
         (BytesKind::Uptime, _) => reading(field, uptime(bytes)),
         (BytesKind::F32Le, [a, b, c, d]) => {

@@ -1,12 +1,13 @@
 //! Fields: from the content of a checked frame to readings.
 
 mod binary;
+mod fit;
 mod text;
 
 use std::borrow::Cow;
 
 use crate::error::FrameError;
-use crate::protocol::{Field, FieldKind, Request, Scale};
+use crate::protocol::{Agreement, Command, Field, FieldKind, Request, Scale};
 use crate::reading::{Gap, Quality, Reading, Value};
 use crate::wire::Answer;
 
@@ -31,11 +32,21 @@ pub(crate) fn decode<'a>(
                 Gap::NoAcknowledgement,
             ));
         }
-        Answer::Text { payload, separators } => text::separated(request, payload, separators, readings),
-        Answer::Record(record) => binary::record(fields, &record, readings),
+        Answer::Text { payload, separators } => {
+            fit::text(request.command, payload, separators)?;
+            text::separated(request, payload, separators, readings);
+        }
+        Answer::Record(record) => {
+            let (fields, agreements) = request.command.described(&record)?;
+            binary::record(fields, &record, readings);
+            fit::bytes(agreements, readings)?;
+        }
         Answer::Frames { frames, len } => binary::frames(fields, frames, len, readings),
         Answer::Lines(lines) => text::lines(fields, lines, readings),
-        Answer::Tagged(values) => binary::tagged(fields, values, readings)?,
+        Answer::Tagged(values) => {
+            binary::tagged(fields, values, readings)?;
+            fit::bytes(&request.command.agreements, readings)?;
+        }
     }
     // A good frame in which nothing is as it should be answers another question.
     let numbers = |wanted: fn(&Reading<'_>) -> bool| readings.iter().any(wanted);
@@ -46,11 +57,27 @@ pub(crate) fn decode<'a>(
     Err(FrameError::Unfitting)
 }
 
+/// Where a record says its kind.
+const RECORD_KIND: usize = 4;
+
+impl Command {
+    /// What the record holds.
+    fn described(&self, record: &[u8]) -> Result<(&[Field], &[Agreement]), FrameError> {
+        if self.records.is_empty() {
+            return Ok((&self.fields, &self.agreements));
+        }
+        let kind = record.get(RECORD_KIND);
+        let found = self.records.iter().find(|record| Some(&record.kind) == kind);
+        let found = found.ok_or(FrameError::Unfitting)?;
+        Ok((&found.fields, &found.agreements))
+    }
+}
+
 fn is_misfit(reading: &Reading<'_>) -> bool {
     matches!(
         reading.value,
         Value::Missing(Gap::NotANumber | Gap::CutShort | Gap::NotText)
-    ) || reading.quality == Quality::Unlisted
+    )
 }
 
 fn acknowledged<'a>(request: &'a Request<'_>) -> Reading<'a> {
@@ -68,6 +95,7 @@ fn acknowledged<'a>(request: &'a Request<'_>) -> Reading<'a> {
 }
 
 fn reading<'a>(field: &'a Field, value: Value<'a>) -> Reading<'a> {
+    let value = within(field, value);
     let quality = match value {
         Value::Missing(_) => Quality::Missing,
         Value::Int(_) | Value::Number(_) | Value::Text(_) => Quality::Good,
@@ -77,6 +105,21 @@ fn reading<'a>(field: &'a Field, value: Value<'a>) -> Reading<'a> {
         value,
         unit: &field.unit,
         quality,
+    }
+}
+
+/// The value, or none where it can not be.
+fn within<'a>(field: &Field, value: Value<'a>) -> Value<'a> {
+    let (least, most) = field.range;
+    let number = match value {
+        Value::Int(number) => float(number),
+        Value::Number(number) => number,
+        Value::Text(_) | Value::Missing(_) => return value,
+    };
+    if (least..=most).contains(&number) {
+        value
+    } else {
+        Value::Missing(Gap::OutOfRange)
     }
 }
 

@@ -4,11 +4,11 @@ use std::io;
 use std::time::Duration;
 
 use thiserror::Error;
-use tokio::time::{Instant, timeout_at};
+use tokio::time::{Instant, sleep_until, timeout_at};
 
 use crate::error::FrameError;
-use crate::port::Port;
-use crate::protocol::Request;
+use crate::port::{Turn, Wire};
+use crate::protocol::{CommandKind, Request};
 use crate::watch::{Taken, take};
 use crate::wire::{Scan, quiet};
 
@@ -37,54 +37,92 @@ pub(super) enum Failure {
     Damaged(FrameError),
 }
 
-/// What came over a line and was not read yet.
-#[derive(Debug, Default)]
-pub(super) struct Line {
-    bytes: Vec<u8>,
-    /// Whether a whole frame was seen: before that, a device that talks by itself is met in the middle of a word.
-    in_step: bool,
+/// Asks and waits for the answer; of a device that talks by itself, the next thing that it says.
+///
+/// Where an answer does not name its question, one that comes late could be taken for that of the next. So what is owed is
+/// heard first: a question is put once more for each, and only the last answer counts. What changes the device goes out
+/// once, after nothing can come any more.
+pub(super) async fn exchange(turn: &mut Turn<'_>, request: &Request<'_>) -> Result<Vec<Taken>, Failure> {
+    turn.open().await.map_err(Failure::Away)?;
+    let owed = if request.answer_is_named() {
+        0
+    } else {
+        turn.owed(request.bytes())
+    };
+    let asked = if owed > 0 && request.command().kind() == CommandKind::Setting {
+        settle(turn).await.map_err(Failure::Lost)?;
+        ask(turn, request).await
+    } else {
+        ask_after(turn, request, owed).await
+    };
+    if matches!(asked, Err(Failure::Lost(_))) {
+        turn.close();
+    }
+    asked
 }
 
-impl Line {
-    /// Asks and waits for the answer; of a device that talks by itself, the next thing that it says.
-    pub(super) async fn ask(
-        &mut self,
-        port: &mut Port,
-        request: &Request<'_>,
-        baud: u32,
-    ) -> Result<Vec<Taken>, Failure> {
-        let heard_only = request.is_heard_only();
-        if !heard_only {
-            self.bytes.clear();
-            port.discard(&mut [0; CHUNK]).await.map_err(Failure::Lost)?;
-            port.write(request.bytes()).await.map_err(Failure::Lost)?;
+async fn ask_after(wire: &mut Wire, request: &Request<'_>, owed: usize) -> Result<Vec<Taken>, Failure> {
+    for _ in 0..owed {
+        match ask(wire, request).await {
+            Ok(_) | Err(Failure::Refused(_) | Failure::Damaged(_)) => {}
+            Err(failure @ (Failure::Away(_) | Failure::Lost(_) | Failure::Silent)) => return Err(failure),
         }
-        let limit = if heard_only {
-            LISTEN_LIMIT
-        } else {
-            request.deadline(baud)
-        };
-        self.hear(port, request, Instant::now() + limit, quiet(baud)).await
     }
+    ask(wire, request).await
+}
 
-    async fn hear(
-        &mut self,
-        port: &mut Port,
-        request: &Request<'_>,
-        deadline: Instant,
-        quiet: Duration,
-    ) -> Result<Vec<Taken>, Failure> {
+async fn settle(wire: &mut Wire) -> io::Result<()> {
+    if let Some(settled) = wire.settled() {
+        sleep_until(settled.into()).await;
+        wire.bytes.clear();
+    }
+    Ok(())
+}
+
+async fn ask(wire: &mut Wire, request: &Request<'_>) -> Result<Vec<Taken>, Failure> {
+    let baud = wire.baud;
+    let limit = if request.is_heard_only() {
+        LISTEN_LIMIT
+    } else {
+        wire.bytes.clear();
+        let port = wire.port().map_err(Failure::Lost)?;
+        port.discard(&mut [0; CHUNK]).await.map_err(Failure::Lost)?;
+        port.write(request.bytes()).await.map_err(Failure::Lost)?;
+        request.deadline(baud)
+    };
+    wire.asking(request.bytes());
+    let heard = Hearing { wire, request }
+        .hear(Instant::now() + limit, quiet(baud))
+        .await;
+    match heard {
+        // The rest of half an answer may still come.
+        Err(Failure::Silent | Failure::Damaged(FrameError::NoEnd)) => wire.in_vain(),
+        Ok(_) | Err(Failure::Refused(_) | Failure::Damaged(_)) => wire.answered(),
+        Err(Failure::Away(_) | Failure::Lost(_)) => {}
+    }
+    heard
+}
+
+/// Waits for one answer.
+struct Hearing<'w, 'r> {
+    wire: &'w mut Wire,
+    request: &'r Request<'r>,
+}
+
+impl Hearing<'_, '_> {
+    async fn hear(&mut self, deadline: Instant, quiet: Duration) -> Result<Vec<Taken>, Failure> {
+        let request = self.request;
         let (mut echoed, mut late) = (false, None);
         loop {
-            let growing = match request.scan(&self.bytes) {
+            let growing = match request.scan(&self.wire.bytes) {
                 Scan::Drop(range) => {
-                    echoed |= self.bytes.get(range.clone()) == Some(request.bytes());
-                    self.bytes.drain(range);
+                    echoed |= self.wire.bytes.get(range.clone()) == Some(request.bytes());
+                    self.wire.bytes.drain(range);
                     continue;
                 }
-                Scan::Frame(len) => match self.take(request, len) {
+                Scan::Frame(len) => match self.take(len) {
                     // Another question's answer, or half a block: ours may stand behind it.
-                    Err(Failure::Damaged(error)) if self.passes_over(request, &error) => {
+                    Err(Failure::Damaged(error)) if self.passes_over(&error) => {
                         late = Some(error);
                         continue;
                     }
@@ -94,9 +132,9 @@ impl Line {
                 Scan::More => None,
             };
             let until = growing.map_or(deadline, |_| deadline.min(Instant::now() + quiet));
-            match (self.read(port, until).await, growing) {
+            match (self.read(until).await, growing) {
                 (Ok(true), _) => {}
-                (Ok(false), Some(len)) => return self.take(request, len),
+                (Ok(false), Some(len)) => return self.take(len),
                 (Ok(false), None) => return Err(self.nothing(echoed, late)),
                 (Err(error), _) => return Err(Failure::Lost(error)),
             }
@@ -104,11 +142,11 @@ impl Line {
     }
 
     /// `false`: time is up.
-    async fn read(&mut self, port: &mut Port, until: Instant) -> io::Result<bool> {
+    async fn read(&mut self, until: Instant) -> io::Result<bool> {
         let mut chunk = [0; CHUNK];
-        match timeout_at(until, port.read(&mut chunk)).await {
+        match timeout_at(until, self.wire.port()?.read(&mut chunk)).await {
             Ok(read) => {
-                self.bytes.extend(chunk.iter().take(read?));
+                self.wire.bytes.extend(chunk.iter().take(read?));
                 Ok(true)
             }
             Err(_elapsed) => Ok(false),
@@ -116,30 +154,33 @@ impl Line {
     }
 
     /// Reads the frame at the beginning of what came.
-    fn take(&mut self, request: &Request<'_>, len: usize) -> Result<Vec<Taken>, Failure> {
-        let frame: Vec<u8> = self.bytes.drain(..len.min(self.bytes.len())).collect();
-        let taken = match request.decode(&frame) {
-            Ok(readings) => take(request, &readings),
+    fn take(&mut self, len: usize) -> Result<Vec<Taken>, Failure> {
+        let frame: Vec<u8> = self.wire.bytes.drain(..len.min(self.wire.bytes.len())).collect();
+        let decoded = self.request.decode(&frame);
+        let decoded = decoded.map(|readings| take(self.request, &readings));
+        self.wire.frame = frame;
+        let taken = match decoded {
+            Ok(taken) => taken,
             Err(error @ (FrameError::Nak | FrameError::EchoOnly | FrameError::Status(_))) => {
                 return Err(Failure::Refused(error));
             }
             Err(error) => return Err(Failure::Damaged(error)),
         };
-        self.in_step = true;
+        self.wire.in_step = true;
         Ok(taken)
     }
 
-    fn passes_over(&mut self, request: &Request<'_>, error: &FrameError) -> bool {
+    fn passes_over(&mut self, error: &FrameError) -> bool {
         let is_late = matches!(error, FrameError::Opcode { .. });
-        let is_first = request.is_heard_only() && !std::mem::replace(&mut self.in_step, true);
+        let is_first = self.request.is_heard_only() && !std::mem::replace(&mut self.wire.in_step, true);
         is_late || is_first
     }
 
     fn nothing(&self, echoed: bool, late: Option<FrameError>) -> Failure {
         match late {
             Some(error) => Failure::Damaged(error),
-            None if echoed && self.bytes.is_empty() => Failure::Refused(FrameError::EchoOnly),
-            None if self.bytes.is_empty() => Failure::Silent,
+            None if echoed && self.wire.bytes.is_empty() => Failure::Refused(FrameError::EchoOnly),
+            None if self.wire.bytes.is_empty() => Failure::Silent,
             None => Failure::Damaged(FrameError::NoEnd),
         }
     }

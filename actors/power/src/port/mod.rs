@@ -4,6 +4,7 @@
 //! device's actor takes that for a lost device and opens the port again by its name.
 
 mod device;
+mod line;
 
 use std::fmt;
 use std::io::{self, ErrorKind};
@@ -17,6 +18,7 @@ use tokio::net::TcpStream;
 use tokio::time::timeout;
 
 use device::DeviceFile;
+pub(crate) use line::{Line, Rank, Turn, Wire};
 
 /// How long a connection may take to come about.
 const CONNECT_LIMIT: Duration = Duration::from_secs(3);

@@ -1,18 +1,22 @@
 //! From a file to a protocol: inheritance, patterns, and everything that the types cannot say.
 
 use std::collections::{BTreeMap, HashMap};
+use std::sync::Arc;
 
 use regex_lite::Regex;
 
+use super::field::{EVERYTHING, range_of};
 use super::file::{CommandFile, FieldFile, Labels, ProtocolFile};
 use super::setting::{setting, setting_fault};
 use super::{
-    BitStyle, BytesKind, Command, CommandKind, DateForm, Family, Field, FieldKind, Layout, Protocol, RequestCrc,
-    RequestPart, Scale, TextKind,
+    BitStyle, BytesKind, Command, CommandKind, DateForm, Family, Field, FieldKind, Layout, Protocol, Record,
+    RequestCrc, RequestPart, Scale, TextKind,
 };
 
 /// Longest field of a binary answer, in bytes.
 const MAX_FIELD_LEN: usize = 1024;
+/// The device that a protocol speaks to unless another is named.
+const FIRST_UNIT: u8 = 1;
 
 /// What is wrong with a file: where in it, and why.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -70,6 +74,7 @@ pub(super) fn compile(name: &str, file: &ProtocolFile, base: Option<&Protocol>) 
             .clone()
             .or_else(|| base.and_then(|base| base.rated_battery.clone())),
         module_address: address(file, base)?,
+        unit: FIRST_UNIT,
         request_crc: file
             .request_crc
             .or_else(|| base.map(|base| base.request_crc))
@@ -120,7 +125,25 @@ fn commands(file: &ProtocolFile, base: Option<&Protocol>, family: Family) -> Res
             None => commands.push(made),
         }
     }
+    if family == Family::JkPbModbus {
+        share_records(&mut commands);
+    }
     Ok(commands)
+}
+
+/// Whatever was asked, any of the records may be the answer.
+fn share_records(commands: &mut [Command]) {
+    let record = |command: &Command| {
+        Some(Record {
+            kind: command.record_type?,
+            fields: command.fields.clone(),
+            agreements: command.agreements.clone(),
+        })
+    };
+    let records: Arc<[Record]> = commands.iter().filter_map(record).collect();
+    for command in commands {
+        command.records = Arc::clone(&records);
+    }
 }
 
 fn command(file: &CommandFile, family: Family) -> Result<Command, Fault> {
@@ -158,6 +181,7 @@ fn command(file: &CommandFile, family: Family) -> Result<Command, Fault> {
     if fields.is_empty() {
         return Err(at("has no fields".to_owned()));
     }
+    check_agreements(file, &fields).map_err(at)?;
     let layout = layout(file.layout, &fields);
     if let Some(stray) = fields.iter().find(|field| !fits(layout, &field.kind)) {
         let reason = "a field of characters in an answer of bytes, or the other way round";
@@ -176,10 +200,39 @@ fn command(file: &CommandFile, family: Family) -> Result<Command, Fault> {
         check: file.crc,
         decimal_sum: file.decimal_sum,
         value: file.value,
+        at_least: file.at_least.unwrap_or_else(|| usual_least(&fields)),
+        open: file.open,
+        frames: file.frames,
+        agreements: file.agree.clone().into(),
         ack_name: ack_name(layout, &file.code).into(),
         fields: fields.into(),
         setting: setting(file).map_err(|reason| fault(&file.code, reason))?,
+        records: Arc::default(),
     })
+}
+
+/// Older devices leave fields out at the end, but no more than a third.
+fn usual_least(fields: &[Field]) -> usize {
+    let from_answer = |field: &&Field| !matches!(field.kind, FieldKind::FromRequest(_));
+    let described = fields.iter().filter(from_answer).count();
+    described.saturating_sub(described / 3)
+}
+
+/// What has to agree has to be in the answer.
+fn check_agreements(file: &CommandFile, fields: &[Field]) -> Result<(), String> {
+    for agreement in &file.agree {
+        let (of, is) = agreement.names();
+        if !fields.iter().any(|field| *field.key == *is) {
+            return Err(format!("agree: {is:?} is no field of the answer"));
+        }
+        if !fields.iter().any(|field| agreement.is_part(&field.key)) {
+            return Err(format!("agree: no field of the answer is {of:?} and a number"));
+        }
+        if !agreement.is_sound() {
+            return Err("agree: within has to be 0 or more".to_owned());
+        }
+    }
+    Ok(())
 }
 
 /// Binary answers of one acknowledgement need no other layout than that.
@@ -274,11 +327,31 @@ fn field(file: &FieldFile) -> Result<Field, String> {
         every: file.every.unwrap_or(0),
         first: file.first.unwrap_or(0),
         role: file.role,
+        range: range(file)?,
+        form: form(file)?,
         secret: file.secret,
         device_class: file.device_class.as_deref().map(Box::from),
         state_class: file.state_class.as_deref().map(Box::from),
         icon: file.icon.as_deref().map(Box::from),
     })
+}
+
+/// Two stars at most: more of them cost time and say no more.
+fn form(file: &FieldFile) -> Result<Option<Box<str>>, String> {
+    match file.form.as_deref() {
+        Some(form) if form.matches('*').count() > 2 => Err("form has two * at most".to_owned()),
+        form => Ok(form.map(Box::from)),
+    }
+}
+
+/// What the file says, or what values of this role can be.
+fn range(file: &FieldFile) -> Result<(f64, f64), String> {
+    let (least, most) = file.role.map_or(EVERYTHING, |role| range_of(role, &file.unit));
+    let (least, most) = (file.min.unwrap_or(least), file.max.unwrap_or(most));
+    if least <= most {
+        return Ok((least, most));
+    }
+    Err("min is more than max".to_owned())
 }
 
 fn kind(file: &FieldFile) -> Result<FieldKind, String> {
@@ -331,6 +404,7 @@ fn bytes_kind(name: &str, file: &FieldFile) -> Result<Option<BytesKind>, String>
         "direction16be" => BytesKind::Direction16Be,
         "celsius16be" => BytesKind::Celsius16Be,
         "hex" => BytesKind::Hex,
+        "whole" => BytesKind::Whole,
         "ascii" => BytesKind::Ascii,
         "uptime_le" => BytesKind::Uptime,
         "cells" => BytesKind::Cells,

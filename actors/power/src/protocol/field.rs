@@ -70,6 +70,8 @@ pub(crate) enum BytesKind {
     Celsius16Be,
     /// The bytes in hexadecimal.
     Hex,
+    /// All bytes of the answer in hexadecimal, beside the fields that they hold.
+    Whole,
     /// Characters, with zeros between that mean nothing.
     Ascii,
     /// Seconds, shown as days, hours, minutes and seconds.
@@ -112,6 +114,20 @@ pub(crate) enum RequestPart {
     MonthName(usize, usize),
 }
 
+/// What such a value can be at all, in volts, percent, degrees Celsius. A sensor that is torn off reads far beyond.
+pub(super) fn range_of(role: Role, unit: &str) -> (f64, f64) {
+    match (role, unit) {
+        (Role::CellVoltage, "V") => (0.0, 5.0),
+        (Role::BatteryVoltage, "V") => (0.0, 1000.0),
+        (Role::StateOfCharge, "%") => (0.0, 100.0),
+        (Role::Temperature, "°C") => (-60.0, 200.0),
+        _ => EVERYTHING,
+    }
+}
+
+/// The range of a value that can be anything.
+pub(super) const EVERYTHING: (f64, f64) = (f64::NEG_INFINITY, f64::INFINITY);
+
 /// One field.
 #[derive(Clone, Debug)]
 pub struct Field {
@@ -129,6 +145,10 @@ pub struct Field {
     pub(crate) every: usize,
     pub(crate) first: usize,
     pub(crate) role: Option<Role>,
+    /// What the value can be, in its unit.
+    pub(crate) range: (f64, f64),
+    /// How its characters look, beyond what its kind says.
+    pub(crate) form: Option<Box<str>>,
     /// Not for anybody's eyes but those of who decodes by hand: a passcode.
     pub(crate) secret: bool,
     pub(crate) device_class: Option<Box<str>>,

@@ -5,6 +5,7 @@ use std::collections::BTreeMap;
 use model::power::DeviceClass;
 use serde::Deserialize;
 
+use super::agreement::Agreement;
 use super::field::Role;
 use super::setting::{Group, PartFile, Reads, Risk};
 use super::{CheckForm, CommandKind, Family, Layout, RequestCrc};
@@ -66,6 +67,16 @@ pub(super) struct CommandFile {
     pub(super) reads: Option<Reads>,
     pub(super) shows: Option<String>,
     pub(super) opposite: Option<String>,
+    /// Fewest fields of a good answer of characters; two thirds of those described if it is not said.
+    pub(super) at_least: Option<usize>,
+    /// The answer is a list: any number of fields may follow.
+    #[serde(default)]
+    pub(super) open: bool,
+    /// Frames of a whole answer, in answers of numbered frames.
+    pub(super) frames: Option<u8>,
+    /// What the answer says twice.
+    #[serde(default)]
+    pub(super) agree: Vec<Agreement>,
     pub(super) fields: Vec<FieldFile>,
 }
 
@@ -106,6 +117,11 @@ pub(super) struct FieldFile {
     pub(super) every: Option<usize>,
     pub(super) first: Option<usize>,
     pub(super) role: Option<Role>,
+    /// What the value can be in its unit; beyond, it is none.
+    pub(super) min: Option<f64>,
+    pub(super) max: Option<f64>,
+    /// How its characters look: `#` is a digit, `*` anything, everything else itself.
+    pub(super) form: Option<String>,
     #[serde(default)]
     pub(super) secret: bool,
     pub(super) device_class: Option<String>,

@@ -2,19 +2,24 @@
 //!
 //! `file` reads the TOML, `compile` checks it and makes what decoding runs on, [`Library`] holds them all.
 
+mod agreement;
 mod compile;
 mod field;
 mod file;
 mod library;
 mod request;
 mod setting;
+mod unit;
 
 use std::collections::HashMap;
+use std::ops::RangeInclusive;
+use std::sync::Arc;
 
 use model::power::DeviceClass;
 use regex_lite::Regex;
 use serde::Deserialize;
 
+pub(crate) use self::agreement::Agreement;
 pub(crate) use self::field::{BitStyle, BytesKind, DateForm, FieldKind, RequestPart, Scale, TextKind};
 pub use self::field::{Field, Role};
 pub use self::library::{Library, ProtocolProblem};
@@ -125,9 +130,26 @@ pub struct Command {
     pub(crate) value: Option<u16>,
     /// Name of the acknowledgement's reading: the command in lower case.
     pub(crate) ack_name: Box<str>,
+    /// Fewest fields of a good answer of characters.
+    pub(crate) at_least: usize,
+    /// Any number of fields may follow those described.
+    pub(crate) open: bool,
+    /// Frames of a whole answer of numbered frames, where that is known.
+    pub(crate) frames: Option<u8>,
+    pub(crate) agreements: Box<[Agreement]>,
     pub(crate) fields: Box<[Field]>,
     /// Of a setting: what it takes, and where it shows.
     pub(crate) setting: Option<Setting>,
+    /// Where the record in the answer says itself what it is: what each kind holds.
+    pub(crate) records: Arc<[Record]>,
+}
+
+/// What a record holds that tells its kind itself.
+#[derive(Clone, Debug)]
+pub(crate) struct Record {
+    pub(crate) kind: u8,
+    pub(crate) fields: Box<[Field]>,
+    pub(crate) agreements: Box<[Agreement]>,
 }
 
 impl Command {
@@ -161,6 +183,27 @@ impl Command {
         &self.fields
     }
 
+    /// The field of the answer, whatever record that holds, to which a reading of this name belongs.
+    pub(crate) fn field(&self, name: &str) -> Option<&Field> {
+        let of_records = self.records.iter().flat_map(|record| &record.fields);
+        self.fields
+            .iter()
+            .chain(of_records)
+            .find(|field| field.is_named(name) || field.has_flag(name))
+    }
+
+    /// How many fields a good answer of characters has. Newer devices say more than is described, but not half as much again.
+    pub(crate) fn fields_expected(&self) -> RangeInclusive<usize> {
+        let from_answer = |field: &&Field| !matches!(field.kind, FieldKind::FromRequest(_));
+        let described = self.fields.iter().filter(from_answer).count();
+        let most = if self.open {
+            usize::MAX
+        } else {
+            described.saturating_add(described / 2).saturating_add(1)
+        };
+        self.at_least..=most
+    }
+
     /// Whether its answer is an acknowledgement and nothing else.
     pub(crate) fn is_acknowledged(&self) -> bool {
         matches!(&*self.fields, [field] if matches!(field.kind, FieldKind::Ack))
@@ -183,6 +226,8 @@ pub struct Protocol {
     pub(crate) rated_battery: Option<Reads>,
     /// Address of the unit where the wire has one.
     pub(crate) module_address: u8,
+    /// Which of several devices on a line is spoken to.
+    pub(crate) unit: u8,
     /// Whether requests carry a CRC where the family leaves it open.
     pub(crate) request_crc: RequestCrc,
     pub(crate) commands: Vec<Command>,

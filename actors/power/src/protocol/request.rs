@@ -1,6 +1,6 @@
 //! A question to a device, and the way to read its answer.
 
-use super::{Command, CommandKind, Protocol};
+use super::{Command, CommandKind, Family, Protocol};
 use crate::decode;
 use crate::error::{FrameError, RequestError};
 use crate::reading::Reading;
@@ -60,6 +60,12 @@ impl Protocol {
 }
 
 impl Request<'_> {
+    /// The protocol.
+    #[must_use]
+    pub fn protocol(&self) -> &Protocol {
+        self.protocol
+    }
+
     /// The command.
     #[must_use]
     pub fn command(&self) -> &Command {
@@ -89,6 +95,19 @@ impl Request<'_> {
     #[must_use]
     pub fn is_heard_only(&self) -> bool {
         self.command.kind == CommandKind::Listen
+    }
+
+    /// Whether a good answer can be no other question's: it names what was asked for. Acknowledgements name nothing.
+    #[must_use]
+    pub(crate) fn answer_is_named(&self) -> bool {
+        let names = match self.protocol.family {
+            Family::JkBle => self.command.record_type.is_some(),
+            // The battery has one answer only.
+            Family::JkNwTtl => true,
+            Family::JkBalancer485 | Family::Dd77Serial | Family::DalyA5 | Family::VictronVedirect => true,
+            Family::VoltronicQ | Family::VoltronicPi16 | Family::VoltronicCaret | Family::JkPbModbus => false,
+        };
+        names && !self.command.is_acknowledged()
     }
 
     /// Reads an answer: the frame as it came, from its first byte to its last.

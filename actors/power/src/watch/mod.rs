@@ -25,6 +25,7 @@ use model::power::{DeviceClass, DeviceState, DeviceStatus, LineQuality, PowerEve
 use serde::{Deserialize, Serialize};
 
 use crate::config::AlarmConfig;
+use crate::history::Gathering;
 use alarms::Alarms;
 use energy::Energy;
 use link::Link;
@@ -65,6 +66,7 @@ pub(crate) struct Memory {
     online: Option<bool>,
     alarms: Alarms,
     energy: Energy,
+    gathering: Gathering,
 }
 
 /// Watches one device.
@@ -106,9 +108,11 @@ impl Watch {
     pub(crate) fn step(&mut self, now: Moment, happening: Happening<'_>) -> Vec<PowerEvent> {
         let mut events = Vec::new();
         events.extend(self.memory.energy.turn_day(now.at));
+        events.extend(self.memory.gathering.turn(now.at));
         match &happening {
             Happening::Answered { code, taken } => {
                 self.memory.energy.add(now, code, taken);
+                self.memory.gathering.add(now, code, taken);
                 events.extend(self.memory.alarms.judge(&self.limits, now.at, taken));
                 let changed = self.telling.changed(now.steady, taken);
                 events.extend(changed.map(|readings| PowerEvent::ReadingChanged(ReadingChanged { readings })));

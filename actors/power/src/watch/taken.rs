@@ -2,7 +2,7 @@
 
 use model::power::{Measured, PowerValue, ReadingQuality};
 
-use crate::protocol::{Field, Request, Role};
+use crate::protocol::{Request, Role};
 use crate::reading::{Quality, Reading, Value};
 
 /// Longest name of a reading, in bytes: devices with lines of text may send labels of their own.
@@ -30,10 +30,8 @@ impl Taken {
 /// Takes over what an answer says. Units of a parallel system have the same names: theirs begin with their number.
 pub(crate) fn take(request: &Request<'_>, readings: &[Reading<'_>]) -> Vec<Taken> {
     let unit_number = request.unit_number();
-    let is_of = |field: &&Field, name: &str| field.is_named(name) || field.has_flag(name);
     let one = |reading: &Reading<'_>| {
-        let mut fields = request.command().fields().iter();
-        let field = fields.find(|field| is_of(field, &reading.name));
+        let field = request.command().field(&reading.name);
         let hidden = field.is_some_and(|field| field.is_secret()) || reading.name.len() > MAX_NAME;
         (!hidden).then(|| {
             let (value, gap) = match &reading.value {

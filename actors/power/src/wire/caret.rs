@@ -53,10 +53,12 @@ pub(super) fn answer<'a>(protocol: &Protocol, frame: &'a [u8]) -> Result<Answer<
     let unmarked = covered.strip_prefix(b"^").unwrap_or(covered);
     // Devices send the CRC escaped or as it is.
     check(xmodem_escaped(covered) == crc || xmodem(covered).to_be_bytes() == crc)?;
+    // A zero behind a frame has a CRC that fits: only its length tells.
+    let slack = if crc.last() == Some(&0) { 0 } else { slack(protocol) };
     match unmarked {
         b"0" => Err(FrameError::Nak),
         b"1" => Ok(Answer::Acknowledged),
-        unmarked => data(protocol, after(b"D", unmarked)?),
+        unmarked => data(protocol, after(b"D", unmarked)?, slack),
     }
 }
 
@@ -69,11 +71,12 @@ pub(super) fn slack(protocol: &Protocol) -> usize {
 }
 
 /// The fields behind the three digits of the length.
-fn data<'a>(protocol: &Protocol, counted: &'a [u8]) -> Result<Answer<'a>, FrameError> {
+fn data<'a>(protocol: &Protocol, counted: &'a [u8], slack: usize) -> Result<Answer<'a>, FrameError> {
     let (digits, payload) = counted.split_at_checked(3).unwrap_or_default();
-    let announced = std::str::from_utf8(digits)
+    let digits = std::str::from_utf8(digits)
         .ok()
-        .and_then(|digits| digits.parse::<usize>().ok());
+        .filter(|digits| !digits.starts_with('+'));
+    let announced = digits.and_then(|digits| digits.parse::<usize>().ok());
     let announced = announced.ok_or(FrameError::Unfitting)?;
     let found = payload.len().saturating_add(TRAILER);
     // PI17 writes spaces between the fields of one answer.
@@ -81,7 +84,7 @@ fn data<'a>(protocol: &Protocol, counted: &'a [u8]) -> Result<Answer<'a>, FrameE
         RequestCrc::None => b", ",
         RequestCrc::Counted | RequestCrc::Sent => b",",
     };
-    if !(announced..=announced.saturating_add(slack(protocol))).contains(&found) {
+    if !(announced..=announced.saturating_add(slack)).contains(&found) {
         return Err(FrameError::Length {
             expected: announced,
             found,

@@ -3,13 +3,11 @@
 use std::borrow::Cow;
 
 use super::checksum::sum8;
-use super::{Answer, after, check, opcode, split_end};
+use super::{Answer, after, check, opcode, split_end, unit};
 use crate::error::FrameError;
 use crate::protocol::{Command, Layout, Protocol};
 
 pub(super) const START: u8 = 0xA5;
-/// Address of the battery in its answers.
-const BATTERY: u8 = 0x01;
 /// Bytes of a frame.
 pub(super) const FRAME: usize = 13;
 /// Bytes of data in a frame, as the frame says it.
@@ -27,7 +25,21 @@ pub(super) fn request(protocol: &Protocol, command: &Command) -> Vec<u8> {
     bytes
 }
 
-pub(super) fn answer<'a>(command: &Command, frame: &'a [u8]) -> Result<Answer<'a>, FrameError> {
+/// Frames are numbered from 1, and of those that are expected none may be missing.
+fn in_order(frames: &[[u8; FRAME]], expected: Option<u8>) -> Result<(), FrameError> {
+    let numbers = frames.iter().map(|[_, _, _, _, number, ..]| *number);
+    let found = numbers
+        .zip(1..=u8::MAX)
+        .take_while(|(found, number)| found == number)
+        .count();
+    let expected = expected.map_or(frames.len(), usize::from);
+    if found == expected && found == frames.len() {
+        return Ok(());
+    }
+    Err(FrameError::Incomplete { found, expected })
+}
+
+pub(super) fn answer<'a>(protocol: &Protocol, command: &Command, frame: &'a [u8]) -> Result<Answer<'a>, FrameError> {
     let (frames, rest) = frame.as_chunks::<FRAME>();
     let one = command.layout != Layout::Frames;
     if !rest.is_empty() || frames.is_empty() || (one && frames.len() > 1) {
@@ -45,13 +57,15 @@ pub(super) fn answer<'a>(command: &Command, frame: &'a [u8]) -> Result<Answer<'a
             return Err(FrameError::NoEnd);
         };
         opcode(asked, *code)?;
-        if (*address, *len) != (BATTERY, DATA) {
+        unit(protocol.unit, *address)?;
+        if *len != DATA {
             return Err(FrameError::Unfitting);
         }
     }
     if one {
         return Ok(Answer::Record(Cow::Borrowed(frame)));
     }
+    in_order(frames, command.frames)?;
     Ok(Answer::Frames {
         frames: frame,
         len: FRAME,

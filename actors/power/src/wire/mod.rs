@@ -58,7 +58,7 @@ pub(crate) fn request(
         Family::JkBle => Ok(jk::request(command, argument)),
         Family::JkNwTtl => Ok(jk::request_nw()),
         Family::JkPbModbus => Ok(command.opcode.to_vec()),
-        Family::JkBalancer485 => Ok(jk::request_balancer(command)),
+        Family::JkBalancer485 => Ok(jk::request_balancer(protocol, command)),
         Family::Dd77Serial => Ok(dd77::request(command)),
         Family::DalyA5 => Ok(daly::request(protocol, command)),
         Family::VictronVedirect => Ok(vedirect::request(command)),
@@ -74,10 +74,10 @@ pub(crate) fn answer<'a>(request: &'a Request<'_>, frame: &'a [u8]) -> Result<An
         Family::VoltronicCaret => caret::answer(request.protocol, frame),
         Family::JkBle => jk::answer(request.command, frame),
         Family::JkNwTtl => jk::answer_nw(frame),
-        Family::JkPbModbus => jk::answer_pb(request.command, frame),
-        Family::JkBalancer485 => jk::answer_balancer(request.command, frame),
+        Family::JkPbModbus => jk::answer_pb(request.protocol, frame),
+        Family::JkBalancer485 => jk::answer_balancer(request.protocol, request.command, frame),
         Family::Dd77Serial => dd77::answer(request.command, frame),
-        Family::DalyA5 => daly::answer(request.command, frame),
+        Family::DalyA5 => daly::answer(request.protocol, request.command, frame),
         Family::VictronVedirect => vedirect::answer(request.command, frame),
     }?;
     let acknowledges = matches!(answer, Answer::Acknowledged | Answer::Unacknowledged);
@@ -130,6 +130,28 @@ fn length(frame: &[u8], expected: usize) -> Result<(), FrameError> {
         expected,
         found: frame.len(),
     })
+}
+
+/// A device that takes turns with others on a line names itself.
+fn unit(expected: u8, found: u8) -> Result<(), FrameError> {
+    if expected == found {
+        return Ok(());
+    }
+    Err(FrameError::Opcode {
+        expected: format!("device {expected}"),
+        found: format!("device {found}"),
+    })
+}
+
+/// Puts another address in front of a Modbus request, and its check value behind.
+pub(crate) fn readdress_modbus(request: &mut [u8], unit: u8) {
+    let Some((covered, crc)) = request.split_last_chunk_mut::<2>() else {
+        return;
+    };
+    if let Some(address) = covered.first_mut() {
+        *address = unit;
+    }
+    *crc = checksum::modbus(covered).to_le_bytes();
 }
 
 fn check(fits: bool) -> Result<(), FrameError> {

@@ -14,7 +14,7 @@ use super::jk::{
 use super::vedirect::{BLOCK_END, HEX_END, HEX_START};
 use super::{answer, caret, dd77, find};
 use crate::error::FrameError;
-use crate::protocol::{CheckForm, Command, CommandKind, Family, Layout, Request};
+use crate::protocol::{CheckForm, Command, CommandKind, Family, Layout, Protocol, Request};
 
 /// Ends a frame of characters.
 const CR: u8 = b'\r';
@@ -72,7 +72,7 @@ impl Request<'_> {
             Family::Dd77Serial => marked(buffer, &[dd77::START], |frame| {
                 Some(usize::from(*frame.get(3)?).saturating_add(dd77::FRAME))
             }),
-            Family::DalyA5 => daly(self.command, buffer),
+            Family::DalyA5 => daly(self.protocol, self.command, buffer),
             Family::VictronVedirect => vedirect(self.command, buffer),
         };
         match scan {
@@ -226,13 +226,14 @@ fn jk_record(command: &Command, buffer: &[u8]) -> Scan {
     }
 }
 
-/// Frames of 13 bytes. Those of another command are late answers; those of a long answer come one behind the other, and
+/// Frames of 13 bytes. Those of another command or another battery are late answers; those of a long answer come one behind the other, and
 /// how many is known to nobody but the battery.
-fn daly(command: &Command, buffer: &[u8]) -> Scan {
+fn daly(protocol: &Protocol, command: &Command, buffer: &[u8]) -> Scan {
     let scan = marked(buffer, &[super::daly::START], |_| Some(DALY_FRAME));
     let Scan::Frame(_) = scan else { return scan };
     let asked = command.opcode.first();
-    if buffer.get(2) != asked && is_summed(buffer.get(..DALY_FRAME).unwrap_or_default()) {
+    let is_ours = buffer.get(1) == Some(&protocol.unit) && buffer.get(2) == asked;
+    if !is_ours && is_summed(buffer.get(..DALY_FRAME).unwrap_or_default()) {
         return Scan::Drop(0..DALY_FRAME);
     }
     if command.layout != Layout::Frames {

@@ -3,7 +3,7 @@
 use std::borrow::Cow;
 
 use super::checksum::sum8;
-use super::{Answer, check, find, opcode};
+use super::{Answer, after, check, find, opcode};
 use crate::error::FrameError;
 use crate::protocol::{Command, CommandKind};
 
@@ -15,6 +15,8 @@ pub(super) const HEX_END: u8 = b'\n';
 const GET: u8 = 7;
 /// What the bytes of a hexadecimal frame add up to.
 const HEX_SUM: u8 = 0x55;
+/// What a block, and every line of it, begins with.
+const BLOCK_START: &[u8] = b"\r\n";
 /// The label of a block's last line; one byte follows that makes the block's sum zero.
 pub(super) const BLOCK_END: &[u8] = b"\r\nChecksum\t";
 
@@ -35,17 +37,14 @@ pub(super) fn answer<'a>(command: &Command, frame: &'a [u8]) -> Result<Answer<'a
     }
 }
 
-/// The frame that answers, wherever it stands between the text.
+/// The frame that answers; the text around it has been left out.
 fn hexadecimal<'a>(command: &Command, frame: &[u8]) -> Result<Answer<'a>, FrameError> {
-    let start = frame.iter().position(|byte| *byte == HEX_START);
-    let rest = start.and_then(|start| frame.get(start.saturating_add(1)..));
-    let rest = rest.ok_or_else(|| FrameError::NoStart {
-        found: frame.iter().take(1).copied().collect(),
-    })?;
-    let end = rest.iter().position(|byte| *byte == HEX_END).ok_or(FrameError::NoEnd)?;
-    let bytes = nibble_and_bytes(rest.get(..end).unwrap_or_default()).ok_or(FrameError::NoEnd)?;
+    let [digits @ .., HEX_END] = after(&[HEX_START], frame)? else {
+        return Err(FrameError::NoEnd);
+    };
+    let bytes = nibble_and_bytes(digits).ok_or(FrameError::NoEnd)?;
     check(sum8(&bytes) == HEX_SUM)?;
-    let (Some(kind), Some(register)) = (bytes.first(), bytes.get(1..3)) else {
+    let (Some(kind), Some(register), Some(flags)) = (bytes.first(), bytes.get(1..3), bytes.get(3)) else {
         return Err(FrameError::NoEnd);
     };
     opcode(GET, *kind)?;
@@ -54,6 +53,9 @@ fn hexadecimal<'a>(command: &Command, frame: &[u8]) -> Result<Answer<'a>, FrameE
             expected: format!("{:02x?}", command.opcode),
             found: format!("{register:02x?}"),
         });
+    }
+    if *flags != 0 {
+        return Err(FrameError::Status(*flags));
     }
     let wanted = command.fields.iter().map(|field| field.len).sum();
     super::length(&bytes, wanted)?;
@@ -80,11 +82,13 @@ fn digit(character: u8) -> Option<u8> {
     }
 }
 
-/// The lines of every block whose sum is right; what stands before the first whole block is left out.
+/// The lines of all blocks. A block that is cut off at its beginning, because the device spoke before anybody listened, or
+/// at the end of the bytes, is left out; one that is damaged spoils the frame.
 fn text(frame: &[u8]) -> Result<Answer<'_>, FrameError> {
     let frame = without_hexadecimal(frame);
     let mut lines = Vec::new();
     let (mut rest, mut whole, mut ended) = (&*frame, false, false);
+    let mut is_cut = !rest.starts_with(BLOCK_START);
     while let Some(at) = find(rest, BLOCK_END) {
         ended = true;
         let end = at.saturating_add(BLOCK_END.len()).saturating_add(1);
@@ -95,7 +99,10 @@ fn text(frame: &[u8]) -> Result<Answer<'_>, FrameError> {
             whole = true;
             let text = block.get(..at).unwrap_or_default();
             lines.extend(text.split(|byte| *byte == b'\n').filter_map(line));
+        } else if !is_cut {
+            return Err(FrameError::Checksum);
         }
+        is_cut = false;
         rest = behind;
     }
     match (ended, whole) {

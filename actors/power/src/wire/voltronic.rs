@@ -11,6 +11,9 @@ const CR: u8 = b'\r';
 /// Shortest answer: a mark, one character, a one-byte check value, CR.
 const MIN_ANSWER: usize = 4;
 
+/// Bytes of a USB report; the last one of an answer is filled up with zeros.
+const REPORT: usize = 8;
+
 /// Configuration writes of the REVO end with their one-byte check value, without CR.
 const BARE_WRITE: &str = "PSET";
 
@@ -69,9 +72,11 @@ fn answer_two_forms(frame: &[u8]) -> Result<Answer<'_>, FrameError> {
     content(covered.strip_prefix(b"(").unwrap_or(covered))
 }
 
-/// The frame before its CR. USB reports are filled up with zeros behind it.
+/// The frame before its CR. Behind it only the rest of a USB report may stand.
 fn ended(frame: &[u8]) -> Result<&[u8], FrameError> {
     let filling = frame.iter().rev().take_while(|byte| **byte == 0).count();
+    let is_report = filling < REPORT && frame.len().is_multiple_of(REPORT);
+    let filling = if is_report { filling } else { 0 };
     let frame = frame.get(..frame.len().saturating_sub(filling)).unwrap_or(frame);
     let [body @ .., CR] = frame else {
         return Err(FrameError::NoEnd);
@@ -92,6 +97,8 @@ fn content(payload: &[u8]) -> Result<Answer<'_>, FrameError> {
     match payload {
         b"NAK" => Err(FrameError::Nak),
         b"ACK" => Ok(Answer::Acknowledged),
+        // The CRC over a frame and its own CRC is zero, so that a frame within a frame has a CRC that fits.
+        payload if payload.contains(&b'(') => Err(FrameError::Unfitting),
         payload => Ok(Answer::Text {
             payload,
             separators: b" ",

@@ -7,6 +7,7 @@
     reason = "a test may fail"
 )]
 
+mod damage;
 mod files;
 mod frames;
 mod scan;

@@ -43,6 +43,8 @@ pub struct Faults {
     pub echo: bool,
     /// Bytes to a piece, with a pause between; 0: the whole at once.
     pub split: usize,
+    /// What begins so is done, and not answered.
+    pub mute: &'static [u8],
     /// How many seconds of the plant go by in one of ours.
     pub speed: f64,
 }
@@ -175,6 +177,10 @@ impl Line {
                 let (len, answer) = kind.answer(&mut plant, &heard)?;
                 let asked: Vec<u8> = heard.drain(..len.min(heard.len())).collect();
                 knobs.note(&asked);
+                let mute = knobs.faults().mute;
+                if !mute.is_empty() && asked.starts_with(mute) {
+                    return None;
+                }
                 Some(if knobs.faults().echo {
                     [asked, answer].concat()
                 } else {
