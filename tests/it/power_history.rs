@@ -6,7 +6,7 @@ use std::time::{Duration, Instant};
 use serde_json::{Value, json};
 use sim::power::{DeviceKind, Faults};
 
-use crate::harness::{LIMIT, Stage, Station, agent};
+use crate::harness::{Stage, Station, agent};
 use crate::power::{Plug, configure};
 
 /// Whatever the second is in which a test begins: its minute is over by then, and was told.
@@ -63,14 +63,20 @@ fn minute_counts_no_poll_twice_though_the_station_is_killed_in_it() {
 
     let (history, energy) = past(&station);
     let points = history["series"][0]["points"].as_array().unwrap();
-    assert_eq!((&history["step_s"], points.len()), (&json!(60), minutes(&station).len()));
+    assert_eq!(
+        (&history["step_s"], points.len()),
+        (&json!(60), minutes(&station).len())
+    );
     let told = [&load["min"], &load["mean"], &load["max"]].map(|figure| figure.as_f64().unwrap());
     for (is, told) in points[0].as_array().unwrap()[1..].iter().zip(told) {
         assert!((is.as_f64().unwrap() - told).abs() < 0.001, "{is} {told}");
     }
     let at_most_wh = load["max"].as_f64().unwrap() / 60.0;
     let load_wh = energy["items"][0]["load_wh"].as_f64().unwrap();
-    assert!(load_wh > 0.0 && load_wh <= at_most_wh * 2.0, "{load_wh} of {at_most_wh}");
+    assert!(
+        load_wh > 0.0 && load_wh <= at_most_wh * 2.0,
+        "{load_wh} of {at_most_wh}"
+    );
     drop(station);
 
     let station = Station::run(&stage);
@@ -127,7 +133,10 @@ fn old_paths_answer_in_the_shapes_of_mpp_solar() {
         !data["status"]["battery_voltage"].is_null() && !data["flags"]["buzzer"].is_null()
     });
     assert_eq!(data["status"]["battery_voltage"][1], "V", "{data:#}");
-    assert!(data["settings"]["battery_float_charge_voltage"][0].is_number(), "{data:#}");
+    assert!(
+        data["settings"]["battery_float_charge_voltage"][0].is_number(),
+        "{data:#}"
+    );
     assert!(data["timestamp"].is_string() && data["mode"].is_object());
     let other = station.get("/api/data?device=charger").1;
     assert_eq!(other["status"]["panel_power"][1], "W", "{other:#}");
@@ -142,18 +151,41 @@ fn old_paths_answer_in_the_shapes_of_mpp_solar() {
 
     let command = |command: &str| station.post("/api/command", &json!({ "command": command }));
     let (status, said) = command("QPIRI");
-    assert_eq!((status, &said["battery_float_charge_voltage"][1]), (200, &json!("V")), "{said:#}");
-    assert_eq!(station.post("/api/command", &json!({})).1, json!({ "error": "No command provided" }));
+    assert_eq!(
+        (status, &said["battery_float_charge_voltage"][1]),
+        (200, &json!("V")),
+        "{said:#}"
+    );
+    assert_eq!(
+        station.post("/api/command", &json!({})).1,
+        json!({ "error": "No command provided" })
+    );
     assert_eq!(command("QNOTHING").0, 400);
     assert_eq!(command("QMOD").0, 500, "the simulated inverter does not know it");
     let (status, waiting) = command("POP02");
-    assert_eq!((status, &waiting["verb"], &waiting["state"]), (202, &json!("power.set"), &json!("requested")));
+    assert_eq!(
+        (status, &waiting["verb"], &waiting["state"]),
+        (202, &json!("power.set"), &json!("requested"))
+    );
     assert_eq!(waiting["arguments"], json!({ "setting": "POP", "value": "02" }));
 
     let refreshed = station.post("/api/refresh", &json!({}));
-    assert_eq!((refreshed.0, &refreshed.1["status"]), (200, &json!("Data refreshed")), "{refreshed:?}");
+    assert_eq!(
+        (refreshed.0, &refreshed.1["status"]),
+        (200, &json!("Data refreshed")),
+        "{refreshed:?}"
+    );
     for (path, place) in [("/lcars", "/power?theme=lcars"), ("/charts", "/power")] {
-        let once = agent().get(station.url(path)).config().max_redirects(0).build().call().unwrap();
-        assert_eq!((once.status().as_u16(), once.headers()["location"].to_str().unwrap()), (302, place));
+        let once = agent()
+            .get(station.url(path))
+            .config()
+            .max_redirects(0)
+            .build()
+            .call()
+            .unwrap();
+        assert_eq!(
+            (once.status().as_u16(), once.headers()["location"].to_str().unwrap()),
+            (302, place)
+        );
     }
 }
