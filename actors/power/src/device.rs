@@ -178,8 +178,13 @@ impl Device {
                 None
             })
             .unwrap_or_default();
-        let named = (protocol.name(), protocol.class());
-        let watch = Watch::new(named, &config.port, config.alarms.clone(), memory, now());
+        let watch = Watch::new(
+            (protocol.name(), protocol.class()),
+            &config.port,
+            config.alarms.clone(),
+            memory,
+            now(),
+        );
         Ok(Device {
             commands: commands(&protocol, config),
             refused_again: Duration::from_secs_f64(config.settings_poll_s),

@@ -21,11 +21,11 @@ use serde_json::{Map, Value, json};
 use utoipa::{IntoParams, ToSchema};
 
 use crate::effects;
+use crate::web::Api;
 use crate::web::auth::Caller;
 use crate::web::commands::{answer, origin, problem, settled};
 use crate::web::power::history::read_series;
 use crate::web::problem::{Kind, Problem};
-use crate::web::Api;
 
 /// Hours of history when nobody says.
 const DEFAULT_HOURS: u32 = 24;
@@ -44,7 +44,10 @@ const METRICS: [(&str, Option<ReadingRole>); 13] = [
     ("ac_output_load", Some(ReadingRole::LoadPercent)),
     ("inverter_heat_sink_temperature", Some(ReadingRole::Temperature)),
     ("battery_charging_current", Some(ReadingRole::BatteryChargeCurrent)),
-    ("battery_discharging_current", Some(ReadingRole::BatteryDischargeCurrent)),
+    (
+        "battery_discharging_current",
+        Some(ReadingRole::BatteryDischargeCurrent),
+    ),
     ("is_charging_on", None),
     ("is_switched_on", None),
     ("is_load_on", None),
@@ -135,7 +138,11 @@ fn data(device: Device) -> SolarData {
         place.insert(name, value(reading.measured));
     }
     for (name, reading) in device.settings {
-        let place = if is_flag(&reading) { &mut data.flags } else { &mut data.settings };
+        let place = if is_flag(&reading) {
+            &mut data.flags
+        } else {
+            &mut data.settings
+        };
         place.insert(name, value(reading.measured));
     }
     data
@@ -215,7 +222,9 @@ fn metrics(series: &[Series]) -> BTreeMap<String, Vec<SolarPoint>> {
             timestamp: Timestamp::from_unix_ms(*at),
             value: if is_switch { mean.round() } else { *mean },
         };
-        let points = named.or_else(same).map(|series| series.points.iter().map(point).collect());
+        let points = named
+            .or_else(same)
+            .map(|series| series.points.iter().map(point).collect());
         (format!("mpp_solar_{name}"), points.unwrap_or_default())
     };
     METRICS.iter().map(metric).collect()
@@ -265,7 +274,14 @@ pub(crate) async fn post_command(
         let value = code.strip_prefix(setting).filter(|value| !value.is_empty());
         let chosen = protocol.choose(setting);
         let chosen = chosen.map_err(|refusal| Problem::new(Kind::BadRequest, refusal.to_string()))?;
-        return set(&api, &caller, &device, effects::verb_of(chosen.risk()), (setting, value)).await;
+        return set(
+            &api,
+            &caller,
+            &device,
+            effects::verb_of(chosen.risk()),
+            (setting, value),
+        )
+        .await;
     }
     Ok(match api.station.power.ask(&device, code).await {
         Ok(said) => {
@@ -290,7 +306,12 @@ async fn set(
     let mut arguments = Map::from_iter([("setting".to_owned(), Value::from(setting))]);
     arguments.extend(value.map(|value| ("value".to_owned(), Value::from(value))));
     let order = order(caller, device, verb, arguments);
-    let submitted = api.station.gate.submit(order, &caller.identity).await.map_err(problem)?;
+    let submitted = api
+        .station
+        .gate
+        .submit(order, &caller.identity)
+        .await
+        .map_err(problem)?;
     Ok(answer(&settled(&api.station.gate, submitted).await))
 }
 
@@ -320,7 +341,12 @@ pub(crate) async fn refresh(api: Data<Api>, caller: Caller, asked: Query<OneDevi
         Err(refused) => return Ok(refused),
     };
     let order = order(&caller, &device, REFRESH, Map::new());
-    let submitted = api.station.gate.submit(order, &caller.identity).await.map_err(problem)?;
+    let submitted = api
+        .station
+        .gate
+        .submit(order, &caller.identity)
+        .await
+        .map_err(problem)?;
     let command = settled(&api.station.gate, submitted).await;
     if command.is_open() {
         return Ok(answer(&command));

@@ -57,7 +57,7 @@ pub(crate) struct HistoryQuery {
     /// The first instant behind the window; now if absent.
     to: Option<i64>,
     /// `auto` if absent.
-    #[param(value_type = Option<Fineness>)]
+    #[param(inline, value_type = Option<Fineness>)]
     step: Fineness,
 }
 
@@ -99,7 +99,12 @@ pub(crate) async fn get_history(
 }
 
 /// The series of a device that there is or was.
-pub(in crate::web) async fn read_series(api: &Api, device: &str, names: Vec<String>, window: Asked) -> Result<Vec<Series>, Problem> {
+pub(in crate::web) async fn read_series(
+    api: &Api,
+    device: &str,
+    names: Vec<String>,
+    window: Asked,
+) -> Result<Vec<Series>, Problem> {
     let (journal, name) = (api.station.journal.clone(), device.to_owned());
     let read = move || journal.read(|connection| history::series(connection, &name, &names, window));
     let series = api.adding.run(read).await?;

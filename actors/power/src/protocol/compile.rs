@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use regex_lite::Regex;
 
-use super::field::{EVERYTHING, range_of};
+use super::field::{self, EVERYTHING};
 use super::file::{CommandFile, FieldFile, Labels, ProtocolFile};
 use super::setting::{setting, setting_fault};
 use super::{
@@ -346,7 +346,7 @@ fn form(file: &FieldFile) -> Result<Option<Box<str>>, String> {
 
 /// What the file says, or what values of this role can be.
 fn range(file: &FieldFile) -> Result<(f64, f64), String> {
-    let (least, most) = file.role.map_or(EVERYTHING, |role| range_of(role, &file.unit));
+    let (least, most) = file.role.map_or(EVERYTHING, |role| field::range(role, &file.unit));
     let (least, most) = (file.min.unwrap_or(least), file.max.unwrap_or(most));
     if least <= most {
         return Ok((least, most));

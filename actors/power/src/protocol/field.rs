@@ -114,8 +114,8 @@ pub(crate) enum RequestPart {
     MonthName(usize, usize),
 }
 
-/// What such a value can be at all, in volts, percent, degrees Celsius. A sensor that is torn off reads far beyond.
-pub(super) fn range_of(role: Role, unit: &str) -> (f64, f64) {
+/// What a value of this role can be at all, in volts, percent, degrees Celsius. A sensor that is torn off reads far beyond.
+pub(super) fn range(role: Role, unit: &str) -> (f64, f64) {
     match (role, unit) {
         (Role::CellVoltage, "V") => (0.0, 5.0),
         (Role::BatteryVoltage, "V") => (0.0, 1000.0),

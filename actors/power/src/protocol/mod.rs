@@ -186,10 +186,8 @@ impl Command {
     /// The field of the answer, whatever record that holds, to which a reading of this name belongs.
     pub(crate) fn field(&self, name: &str) -> Option<&Field> {
         let of_records = self.records.iter().flat_map(|record| &record.fields);
-        self.fields
-            .iter()
-            .chain(of_records)
-            .find(|field| field.is_named(name) || field.has_flag(name))
+        let mut fields = self.fields.iter().chain(of_records);
+        fields.find(|field| field.is_named(name) || field.has_flag(name))
     }
 
     /// How many fields a good answer of characters has. Newer devices say more than is described, but not half as much again.
