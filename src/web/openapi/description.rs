@@ -86,7 +86,13 @@ use crate::web::{
         mpp_solar::refresh,
     ),
     modifiers(&Rights),
-    components(schemas(model::Subscribe, feed::Frame, commands::DryRun, commands::Say)),
+    components(schemas(
+        model::Subscribe,
+        feed::Frame,
+        commands::DryRun,
+        commands::Say,
+        power::history::Fineness,
+    )),
     tags(
         (name = "repeater", description = "Calls, modes and links of the repeater"),
         (name = "power", description = "Inverters, batteries and chargers"),
@@ -171,7 +177,7 @@ fn description_names_every_path_and_refers_to_nothing_missing() {
         let name = reference.split('"').next().unwrap();
         assert!(schemas.contains_key(name), "{name} is referred to and missing");
     }
-    assert_eq!(description["paths"].as_object().unwrap().len(), 45);
+    assert_eq!(description["paths"].as_object().unwrap().len(), 51);
 }
 
 #[test]

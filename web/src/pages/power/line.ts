@@ -1,8 +1,6 @@
 // How well the line to a device works, in words.
 import { count, figure } from "../../lib/format";
-import type { components } from "../../api/schema";
-
-export type Quality = components["schemas"]["LineQuality"];
+import type { Quality } from "./api";
 
 /** The share of questions that came to nothing, in percent. */
 export function lostPercent({ answered, failed }: Quality): number {

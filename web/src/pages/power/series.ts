@@ -18,12 +18,8 @@ const INKS: Partial<Record<Role, Ink>> = { solar_power: "--d-sun", load_power: "
 /** For quantities without a colour of their own, and for the second of a kind. */
 const SPARE: readonly Ink[] = ["--d-battery", "--d-load", "--d-sun", "--d-grid", "--d-other", "--accent"];
 
-/** Who tells of a quantity best. The same watt is counted by several devices: those of the first class that has it are believed. */
+/** Who tells of the battery best, if several do: those of the first class that has it. Sun and load are told in parts, each once. */
 const BEST: Partial<Record<Role, readonly DeviceClass[]>> = {
-  solar_power: ["charger", "inverter"],
-  load_power: ["inverter", "meter"],
-  grid_power: ["meter", "inverter"],
-  battery_power: ["battery", "inverter", "charger"],
   battery_voltage: ["battery", "inverter", "charger"],
   state_of_charge: ["battery", "inverter", "charger"],
 };
@@ -47,7 +43,8 @@ export function plantLines(devices: Device[]): Line[] {
     const lines = found.flatMap(({ device, role, reading }) => {
       if (!reading) return [];
       const several = found.filter((other) => other.role === role).length > 1;
-      const label = several ? device.name : (ROLES[role] ?? titleOf(reading.name));
+      const quantity = ROLES[role] ?? titleOf(reading.name);
+      const label = !several ? quantity : roles.length > 1 ? `${quantity}, ${device.name}` : device.name;
       return [{ device: device.name, name: reading.name, label, ink: INKS[role] ?? "--accent", chart, unit: reading.unit }];
     });
     return coloured(lines);

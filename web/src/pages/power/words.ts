@@ -34,8 +34,12 @@ export const ALARMS: Record<AlarmKind, { title: string; unit: string; digits: nu
   cell_imbalance: { title: "Cells differ too much", unit: "V", digits: 3 },
   fault: { title: "Fault", unit: "", digits: 0 },
   warning: { title: "Warning", unit: "", digits: 0 },
+  sun_gone: { title: "Nothing comes from the sun", unit: "W", digits: 0 },
   device_silent: { title: "Says nothing", unit: "", digits: 0 },
 };
+
+/** Kinds that are about no single reading. */
+const OF_ALL: ReadonlySet<AlarmKind> = new Set(["cell_imbalance", "sun_gone"]);
 
 /** What is wrong, with the value that says so and the limit that it passed. */
 export function alarmWords(alarm: Alarm): { title: string; about: string } {
@@ -45,7 +49,7 @@ export function alarmWords(alarm: Alarm): { title: string; about: string } {
   if (alarm.kind === "device_silent" || bits) return { title: bits ? `${title}: ${name(alarm.reading)}` : title, about: alarm.text };
   const value = typeof alarm.value === "number" ? told(alarm.value) : alarm.text;
   const limit = typeof alarm.limit === "number" ? `, the limit is ${told(alarm.limit)}` : "";
-  const where = alarm.reading && alarm.kind !== "cell_imbalance" ? ` at ${name(alarm.reading).toLowerCase()}` : "";
+  const where = alarm.reading && !OF_ALL.has(alarm.kind) ? ` at ${name(alarm.reading).toLowerCase()}` : "";
   return { title, about: `${value}${where}${limit}` };
 }
 
