@@ -99,15 +99,18 @@ pub(crate) struct SolarData {
 }
 
 /// The device that is meant.
-fn one(api: &Api, asked: Option<&str>) -> Result<Device, HttpResponse> {
+fn one(api: &Api, asked: Option<&str>) -> Option<Device> {
     let devices = power::devices(api.station.journal.signals());
     let is_inverter = |device: &&Device| device.status.class == DeviceClass::Inverter;
     let found = match asked {
         Some(name) => devices.iter().find(|device| device.name == name),
         None => devices.iter().find(is_inverter).or_else(|| devices.first()),
     };
-    let none = || failure(Kind::NotFound, "there is no such device");
-    found.cloned().ok_or_else(none)
+    found.cloned()
+}
+
+fn nobody() -> HttpResponse {
+    failure(Kind::NotFound, "there is no such device")
 }
 
 /// A problem document that says it in `error` as well, where clients of mpp-solar look for it.
@@ -129,10 +132,8 @@ fn failure(kind: Kind, error: impl ToString) -> HttpResponse {
     (status = 404, description = "There is no such device", body = Problem, content_type = "application/problem+json"),
 ))]
 pub(crate) async fn get_data(api: Data<Api>, asked: Query<OneDevice>) -> HttpResponse {
-    match one(&api, asked.device.as_deref()) {
-        Ok(device) => HttpResponse::Ok().json(data(device)),
-        Err(refused) => refused,
-    }
+    let device = one(&api, asked.device.as_deref());
+    device.map_or_else(nobody, |device| HttpResponse::Ok().json(data(device)))
 }
 
 fn data(device: Device) -> SolarData {
@@ -210,9 +211,8 @@ pub(crate) async fn get_historical_all(api: Data<Api>, asked: Query<OneDevice>) 
 }
 
 async fn historical(api: &Api, device: Option<&str>, hours: u32) -> Result<HttpResponse, Problem> {
-    let device = match one(api, device) {
-        Ok(device) => device,
-        Err(refused) => return Ok(refused),
+    let Some(device) = one(api, device) else {
+        return Ok(nobody());
     };
     let to = Timestamp::now();
     let from = to.minus(Duration::from_hours(u64::from(hours)));
@@ -266,9 +266,8 @@ pub(crate) async fn post_command(
     let Some(code) = body.command.as_deref().filter(|code| !code.is_empty()) else {
         return Ok(failure(Kind::BadRequest, "No command provided"));
     };
-    let device = match one(&api, asked.device.as_deref()) {
-        Ok(device) => device.name,
-        Err(refused) => return Ok(refused),
+    let Some(Device { name: device, .. }) = one(&api, asked.device.as_deref()) else {
+        return Ok(nobody());
     };
     let Some((_, protocol)) = api.station.power.device(&device) else {
         return Ok(failure(Kind::Unavailable, "the device is not there"));
@@ -342,9 +341,8 @@ fn order(caller: &Caller, device: &str, verb: &str, arguments: Map<String, Value
     (status = 500, description = "It could not be done", body = Problem, content_type = "application/problem+json"),
 ))]
 pub(crate) async fn refresh(api: Data<Api>, caller: Caller, asked: Query<OneDevice>) -> Result<HttpResponse, Problem> {
-    let device = match one(&api, asked.device.as_deref()) {
-        Ok(device) => device.name,
-        Err(refused) => return Ok(refused),
+    let Some(Device { name: device, .. }) = one(&api, asked.device.as_deref()) else {
+        return Ok(nobody());
     };
     let order = order(&caller, &device, REFRESH, Map::new());
     let submitted = api
