@@ -43,9 +43,8 @@ use port::{Address, Line, NoAddress};
 pub use protocol::{
     Command, CommandKind, Family, Field, Group, Library, Protocol, ProtocolProblem, Request, Risk, Role,
 };
-pub use query::{Device, devices};
+pub use query::{Device, devices, system_now};
 pub use reading::{Gap, Quality, Reading, Value};
-pub use system::on_board as system_now;
 pub use wire::{Scan, quiet};
 
 /// The name of all devices together, which none of them may have.

@@ -2,15 +2,14 @@
 //! and `/charts`, which are this service's own now.
 //!
 //! It knew one inverter. Here that is the first by name, or the one that `?device=` names. Names are the protocol's, a value is
-//! `[value, unit]`, and an error is `{"error": "..."}`. What changes a device passes the gate, as everywhere.
+//! `[value, unit]`, and an error says `error` beside the problem document. What changes a device passes the gate, as everywhere.
 
 use std::collections::BTreeMap;
 use std::time::Duration;
 
-use actix_web::HttpResponse;
-use actix_web::http::StatusCode;
 use actix_web::http::header::LOCATION;
 use actix_web::web::{Data, Json, Query, ServiceConfig, resource};
+use actix_web::{HttpResponse, ResponseError};
 use gate::workflow::Order;
 use model::Timestamp;
 use model::power::{DeviceClass, Measured, PowerReading, PowerValue, ReadingRole};
@@ -25,7 +24,7 @@ use crate::web::Api;
 use crate::web::auth::Caller;
 use crate::web::commands::{answer, origin, problem, settled};
 use crate::web::power::history::read_series;
-use crate::web::problem::{Kind, Problem};
+use crate::web::problem::{Kind, MEDIA_TYPE, Problem};
 
 /// Hours of history when nobody says.
 const DEFAULT_HOURS: u32 = 24;
@@ -100,31 +99,41 @@ pub(crate) struct SolarData {
 }
 
 /// The device that is meant.
-fn one(api: &Api, asked: Option<&str>) -> Result<Device, HttpResponse> {
+fn one(api: &Api, asked: Option<&str>) -> Option<Device> {
     let devices = power::devices(api.station.journal.signals());
     let is_inverter = |device: &&Device| device.status.class == DeviceClass::Inverter;
     let found = match asked {
         Some(name) => devices.iter().find(|device| device.name == name),
         None => devices.iter().find(is_inverter).or_else(|| devices.first()),
     };
-    let none = || failure(StatusCode::NOT_FOUND, "there is no such device");
-    found.cloned().ok_or_else(none)
+    found.cloned()
 }
 
-fn failure(status: StatusCode, error: impl ToString) -> HttpResponse {
-    HttpResponse::build(status).json(json!({ "error": error.to_string() }))
+fn nobody() -> HttpResponse {
+    failure(Kind::NotFound, "there is no such device")
+}
+
+/// A problem document that says it in `error` as well, where clients of mpp-solar look for it.
+fn failure(kind: Kind, error: impl ToString) -> HttpResponse {
+    let error = error.to_string();
+    let problem = Problem::new(kind, error.as_str());
+    let mut document = json!(problem);
+    if let Some(document) = document.as_object_mut() {
+        document.insert("error".to_owned(), Value::from(error));
+    }
+    HttpResponse::build(problem.status_code())
+        .content_type(MEDIA_TYPE)
+        .body(document.to_string())
 }
 
 /// What a device says now.
 #[utoipa::path(get, path = "/api/data", operation_id = "solar_data", tag = "compatibility", params(OneDevice), responses(
     (status = 200, description = "Readings, settings, mode and flags", body = SolarData),
-    (status = 404, description = "There is no such device: `{\"error\": ...}`"),
+    (status = 404, description = "There is no such device", body = Problem, content_type = "application/problem+json"),
 ))]
 pub(crate) async fn get_data(api: Data<Api>, asked: Query<OneDevice>) -> HttpResponse {
-    match one(&api, asked.device.as_deref()) {
-        Ok(device) => HttpResponse::Ok().json(data(device)),
-        Err(refused) => refused,
-    }
+    let device = one(&api, asked.device.as_deref());
+    device.map_or_else(nobody, |device| HttpResponse::Ok().json(data(device)))
 }
 
 fn data(device: Device) -> SolarData {
@@ -181,7 +190,7 @@ pub(crate) struct SolarPoint {
     params(HistoricalQuery), responses(
     (status = 200, description = "Points by metric", body = BTreeMap<String, Vec<SolarPoint>>),
     (status = 400, description = "A parameter is wrong", body = Problem, content_type = "application/problem+json"),
-    (status = 404, description = "There is no such device: `{\"error\": ...}`"),
+    (status = 404, description = "There is no such device", body = Problem, content_type = "application/problem+json"),
 ))]
 pub(crate) async fn get_historical(api: Data<Api>, asked: Query<HistoricalQuery>) -> Result<HttpResponse, Problem> {
     let hours = asked.hours.unwrap_or(DEFAULT_HOURS);
@@ -195,16 +204,15 @@ pub(crate) async fn get_historical(api: Data<Api>, asked: Query<HistoricalQuery>
 #[utoipa::path(get, path = "/api/historical/all", operation_id = "solar_historical_all", tag = "compatibility",
     params(OneDevice), responses(
     (status = 200, description = "Points by metric", body = BTreeMap<String, Vec<SolarPoint>>),
-    (status = 404, description = "There is no such device: `{\"error\": ...}`"),
+    (status = 404, description = "There is no such device", body = Problem, content_type = "application/problem+json"),
 ))]
 pub(crate) async fn get_historical_all(api: Data<Api>, asked: Query<OneDevice>) -> Result<HttpResponse, Problem> {
     historical(&api, asked.device.as_deref(), YEAR_HOURS).await
 }
 
 async fn historical(api: &Api, device: Option<&str>, hours: u32) -> Result<HttpResponse, Problem> {
-    let device = match one(api, device) {
-        Ok(device) => device,
-        Err(refused) => return Ok(refused),
+    let Some(device) = one(api, device) else {
+        return Ok(nobody());
     };
     let to = Timestamp::now();
     let from = to.minus(Duration::from_hours(u64::from(hours)));
@@ -243,11 +251,11 @@ pub(crate) struct SolarCommand {
     request_body = SolarCommand, responses(
     (status = 200, description = "What the device says, by name; of a setting: the command, which has ended"),
     (status = 202, description = "A setting: the command, which waits for people"),
-    (status = 400, description = "No command, or none that the device knows: `{\"error\": ...}`"),
+    (status = 400, description = "No command, or none that the device knows", body = Problem, content_type = "application/problem+json"),
     (status = 403, description = "It takes another role", body = Problem, content_type = "application/problem+json"),
-    (status = 404, description = "There is no such device: `{\"error\": ...}`"),
-    (status = 500, description = "The device does not say it: `{\"error\": ...}`"),
-    (status = 503, description = "The device is not to be reached: `{\"error\": ...}`"),
+    (status = 404, description = "There is no such device", body = Problem, content_type = "application/problem+json"),
+    (status = 500, description = "The device does not say it", body = Problem, content_type = "application/problem+json"),
+    (status = 503, description = "The device is not to be reached", body = Problem, content_type = "application/problem+json"),
 ))]
 pub(crate) async fn post_command(
     api: Data<Api>,
@@ -256,18 +264,17 @@ pub(crate) async fn post_command(
     body: Json<SolarCommand>,
 ) -> Result<HttpResponse, Problem> {
     let Some(code) = body.command.as_deref().filter(|code| !code.is_empty()) else {
-        return Ok(failure(StatusCode::BAD_REQUEST, "No command provided"));
+        return Ok(failure(Kind::BadRequest, "No command provided"));
     };
-    let device = match one(&api, asked.device.as_deref()) {
-        Ok(device) => device.name,
-        Err(refused) => return Ok(refused),
+    let Some(Device { name: device, .. }) = one(&api, asked.device.as_deref()) else {
+        return Ok(nobody());
     };
     let Some((_, protocol)) = api.station.power.device(&device) else {
-        return Ok(failure(StatusCode::SERVICE_UNAVAILABLE, "the device is not there"));
+        return Ok(failure(Kind::Unavailable, "the device is not there"));
     };
     let request = match protocol.request(code) {
         Ok(request) => request,
-        Err(error) => return Ok(failure(StatusCode::BAD_REQUEST, error)),
+        Err(error) => return Ok(failure(Kind::BadRequest, error)),
     };
     if request.command().kind() == CommandKind::Setting {
         let setting = request.command().code();
@@ -288,11 +295,9 @@ pub(crate) async fn post_command(
             let said: BTreeMap<String, SolarValue> = said.into_iter().map(|(name, said)| (name, value(said))).collect();
             HttpResponse::Ok().json(said)
         }
-        Err(error @ AskError::Away(_)) => failure(StatusCode::SERVICE_UNAVAILABLE, error),
-        Err(error @ AskError::Unknown(_)) => failure(StatusCode::BAD_REQUEST, error),
-        Err(error @ (AskError::Refused(_) | AskError::Silent | AskError::Damaged(_))) => {
-            failure(StatusCode::INTERNAL_SERVER_ERROR, error)
-        }
+        Err(error @ AskError::Away(_)) => failure(Kind::Unavailable, error),
+        Err(error @ AskError::Unknown(_)) => failure(Kind::BadRequest, error),
+        Err(error @ (AskError::Refused(_) | AskError::Silent | AskError::Damaged(_))) => failure(Kind::Internal, error),
     })
 }
 
@@ -332,13 +337,12 @@ fn order(caller: &Caller, device: &str, verb: &str, arguments: Map<String, Value
     (status = 200, description = "`{\"status\": \"Data refreshed\", \"timestamp\": ...}`"),
     (status = 202, description = "A policy wants people to agree: the command, which waits for them"),
     (status = 403, description = "It takes another role", body = Problem, content_type = "application/problem+json"),
-    (status = 404, description = "There is no such device: `{\"error\": ...}`"),
-    (status = 500, description = "It could not be done: `{\"error\": ...}`"),
+    (status = 404, description = "There is no such device", body = Problem, content_type = "application/problem+json"),
+    (status = 500, description = "It could not be done", body = Problem, content_type = "application/problem+json"),
 ))]
 pub(crate) async fn refresh(api: Data<Api>, caller: Caller, asked: Query<OneDevice>) -> Result<HttpResponse, Problem> {
-    let device = match one(&api, asked.device.as_deref()) {
-        Ok(device) => device.name,
-        Err(refused) => return Ok(refused),
+    let Some(Device { name: device, .. }) = one(&api, asked.device.as_deref()) else {
+        return Ok(nobody());
     };
     let order = order(&caller, &device, REFRESH, Map::new());
     let submitted = api
@@ -352,7 +356,7 @@ pub(crate) async fn refresh(api: Data<Api>, caller: Caller, asked: Query<OneDevi
         return Ok(answer(&command));
     }
     Ok(match command.error {
-        Some(error) => failure(StatusCode::INTERNAL_SERVER_ERROR, error),
+        Some(error) => failure(Kind::Internal, error),
         None => HttpResponse::Ok().json(json!({ "status": "Data refreshed", "timestamp": Timestamp::now() })),
     })
 }

@@ -1367,11 +1367,6 @@ export interface components {
             /** @description Which event. */
             seq: components["schemas"]["Seq"];
         };
-        /**
-         * @description How fine the points are.
-         * @enum {string}
-         */
-        Fineness: "auto" | "1m" | "15m" | "1d";
         /** @description What a session is told. */
         Frame: {
             /** @description The present, before anything else. */
@@ -2849,12 +2844,14 @@ export interface operations {
                 };
                 content?: never;
             };
-            /** @description No command, or none that the device knows: `{"error": ...}` */
+            /** @description No command, or none that the device knows */
             400: {
                 headers: {
                     [name: string]: unknown;
                 };
-                content?: never;
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
             };
             /** @description It takes another role */
             403: {
@@ -2865,26 +2862,32 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description There is no such device: `{"error": ...}` */
+            /** @description There is no such device */
             404: {
                 headers: {
                     [name: string]: unknown;
                 };
-                content?: never;
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
             };
-            /** @description The device does not say it: `{"error": ...}` */
+            /** @description The device does not say it */
             500: {
                 headers: {
                     [name: string]: unknown;
                 };
-                content?: never;
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
             };
-            /** @description The device is not to be reached: `{"error": ...}` */
+            /** @description The device is not to be reached */
             503: {
                 headers: {
                     [name: string]: unknown;
                 };
-                content?: never;
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
             };
         };
     };
@@ -2909,12 +2912,14 @@ export interface operations {
                     "application/json": components["schemas"]["SolarData"];
                 };
             };
-            /** @description There is no such device: `{"error": ...}` */
+            /** @description There is no such device */
             404: {
                 headers: {
                     [name: string]: unknown;
                 };
-                content?: never;
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
             };
         };
     };
@@ -2981,12 +2986,14 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description There is no such device: `{"error": ...}` */
+            /** @description There is no such device */
             404: {
                 headers: {
                     [name: string]: unknown;
                 };
-                content?: never;
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
             };
         };
     };
@@ -3013,12 +3020,14 @@ export interface operations {
                     };
                 };
             };
-            /** @description There is no such device: `{"error": ...}` */
+            /** @description There is no such device */
             404: {
                 headers: {
                     [name: string]: unknown;
                 };
-                content?: never;
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
             };
         };
     };
@@ -3109,19 +3118,23 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description There is no such device: `{"error": ...}` */
+            /** @description There is no such device */
             404: {
                 headers: {
                     [name: string]: unknown;
                 };
-                content?: never;
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
             };
-            /** @description It could not be done: `{"error": ...}` */
+            /** @description It could not be done */
             500: {
                 headers: {
                     [name: string]: unknown;
                 };
-                content?: never;
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
             };
         };
     };

@@ -187,13 +187,5 @@ pub(crate) fn rounded(mut system: PowerSystem) -> PowerSystem {
     system
 }
 
-/// The system as the board shows it.
-#[must_use]
-pub fn on_board(signals: &journal::SignalBoard) -> Option<PowerSystem> {
-    let shown = signals.snapshot("power");
-    let is_it = |signal: &&model::Signal| signal.source.as_str() == "power" && &*signal.name == SYSTEM;
-    serde_json::from_str(shown.iter().find(is_it)?.data.get()).ok()
-}
-
 #[cfg(test)]
 mod tests;
