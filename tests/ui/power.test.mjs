@@ -59,7 +59,7 @@ for (const theme of THEMES) {
       // Whoever wants no motion has none; the arrow says the same.
       assert.equal(await flow.locator("[data-arm=load] .marks").evaluate((line) => getComputedStyle(line).animationName), "none");
       await flow.getByText(/(charging|discharging|resting)/).waitFor();
-      await page.getByRole("region", { name: "Cells" }).getByText("mV apart").first().waitFor();
+      await page.getByRole("region", { name: "Cells" }).getByText("apart", { exact: true }).first().waitFor();
       await page.getByRole("region", { name: "History" }).locator("canvas").first().waitFor();
       const label = `power-flow-${theme}-${size.width}`;
       await page.screenshot({ path: `${SCREENSHOTS}${label}.png`, fullPage: true });

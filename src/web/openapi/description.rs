@@ -86,13 +86,7 @@ use crate::web::{
         mpp_solar::refresh,
     ),
     modifiers(&Rights),
-    components(schemas(
-        model::Subscribe,
-        feed::Frame,
-        commands::DryRun,
-        commands::Say,
-        power::history::Fineness,
-    )),
+    components(schemas(model::Subscribe, feed::Frame, commands::DryRun, commands::Say)),
     tags(
         (name = "repeater", description = "Calls, modes and links of the repeater"),
         (name = "power", description = "Inverters, batteries and chargers"),

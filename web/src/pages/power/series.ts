@@ -16,7 +16,7 @@ export interface Line {
 
 const INKS: Partial<Record<Role, Ink>> = { solar_power: "--d-sun", load_power: "--d-load", grid_power: "--d-grid", battery_power: "--d-battery", state_of_charge: "--d-battery", battery_voltage: "--d-battery" };
 /** For quantities without a colour of their own, and for the second of a kind. */
-const SPARE: readonly Ink[] = ["--d-battery", "--d-load", "--d-sun", "--d-grid", "--d-other", "--accent"];
+const SPARE: readonly Ink[] = ["--d-other", "--d-grid", "--d-load", "--d-sun", "--d-battery"];
 
 /** Who tells of the battery best, if several do: those of the first class that has it. Sun and load are told in parts, each once. */
 const BEST: Partial<Record<Role, readonly DeviceClass[]>> = {
@@ -108,7 +108,7 @@ export function deviceLines(device: Device, names: string[]): Line[] {
   const charts = grouped(readings, chartOf);
   return [...charts].flatMap(([chart, inside]) =>
     coloured(
-      inside.map(({ name, role, unit }) => ({ device: device.name, name, label: titleOf(name), ink: (role ? INKS[role] : undefined) ?? SPARE[0] ?? "--accent", chart, unit })),
+      inside.map(({ name, role, unit }) => ({ device: device.name, name, label: titleOf(name), ink: (role ? INKS[role] : undefined) ?? "--d-other", chart, unit })),
     ),
   );
 }
