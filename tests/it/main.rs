@@ -58,6 +58,8 @@ mod power;
 #[cfg(test)]
 mod power_cli;
 #[cfg(test)]
+mod power_history;
+#[cfg(test)]
 mod power_settings;
 #[cfg(test)]
 mod problems;

@@ -43,6 +43,11 @@ impl Plug {
         }
     }
 
+    /// How often the question was heard.
+    pub(crate) fn heard(&self, question: &[u8]) -> u32 {
+        self.knobs.heard(question)
+    }
+
     /// Waits until the question was heard so often, and says when.
     pub(crate) fn wait_heard(&self, question: &[u8], count: u32) -> Instant {
         let deadline = Instant::now() + LIMIT;
