@@ -1,6 +1,6 @@
 //! The service as it stands in its place: what it costs while nothing happens, and how many dashboards may poll it.
 //!
-//! `cargo bench --bench service -- [idle] [status]`. `status` takes the load generator `wrk` (Debian package of that name).
+//! `cargo bench --bench service -- [idle] [status]`. `status`, without and with a key, takes the load generator `wrk` (Debian package of that name).
 //! Prints a line `figure|what|bar|value|unit` for each figure; nothing is asserted, because machines differ.
 
 #![allow(
@@ -22,7 +22,7 @@ use std::process::Command;
 use std::thread;
 use std::time::{Duration, Instant};
 
-use harness::{Stage, Station};
+use harness::{Stage, Station, stationd};
 
 /// How long nothing happens.
 const IDLE: Duration = Duration::from_secs(30);
@@ -41,8 +41,20 @@ fn main() {
         idle(&station);
     }
     if wants("status") {
-        status(&station);
+        status(&station, "GET /api/status, 64 connections", "> 40000", "");
+        drop(station);
+        let key = format!("Authorization: Bearer {}", key(&stage));
+        let station = Station::run(&stage);
+        status(&station, "the same with a key", "> 30000", &key);
     }
+}
+
+/// Makes an account, so that nobody comes in without a key.
+fn key(stage: &Stage) -> String {
+    let mut command = stationd();
+    command.args(["key", "add", "bench", "--role", "admin", "--config"]);
+    let made = command.arg(stage.config()).output().unwrap();
+    String::from_utf8(made.stdout).unwrap().trim().to_owned()
 }
 
 fn idle(station: &Station) {
@@ -55,19 +67,22 @@ fn idle(station: &Station) {
     figure("idle: resident memory", "< 20", f64::from(resident_kb) / 1024.0, "MB");
 }
 
-fn status(station: &Station) {
-    let load = Command::new("wrk")
-        .args(["-t1", "-c64", "-d10", "--latency", &station.url("/api/status")])
-        .output()
-        .expect("wrk is installed");
+fn status(station: &Station, what: &str, bar: &str, header: &str) {
+    let mut load = Command::new("wrk");
+    load.args(["-t1", "-c64", "-d10", "--latency"]);
+    if !header.is_empty() {
+        load.args(["-H", header]);
+    }
+    let load = load.arg(station.url("/api/status")).output().expect("wrk is installed");
     let told = String::from_utf8_lossy(&load.stdout).into_owned();
     let after = |word: &str| {
         let line = told.lines().find_map(|line| line.trim().strip_prefix(word));
         line.unwrap_or_else(|| panic!("no {word} in {told}")).trim().to_owned()
     };
+    assert!(!told.contains("Non-2xx"), "{told}");
     let per_second = after("Requests/sec:").parse().expect("a number");
-    figure("GET /api/status, 64 connections", "> 40000", per_second, "requests/s");
-    figure("GET /api/status, p99", "< 5", milliseconds(&after("99%")), "ms");
+    figure(what, bar, per_second, "requests/s");
+    figure(&format!("{what}, p99"), "< 5", milliseconds(&after("99%")), "ms");
 }
 
 /// A time as wrk writes it.

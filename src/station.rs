@@ -9,7 +9,7 @@
 //! ├─ simulator     demo only: the host that writes the log
 //! ├─ power-plant   demo only: the devices of the power group
 //! ├─ repeater      (rest_for_one) state-machine, parser, log-tail: consumers first; mqtt, gateways (one_for_one): one child each
-//! ├─ power         (one_for_one) if devices are configured: one child an inverter, battery or charger
+//! ├─ power         (one_for_one) if devices are configured: one child an inverter, battery or charger; system
 //! ├─ recorder      the tree's own diary
 //! └─ web           page and API
 //! ```
@@ -31,6 +31,7 @@ use gate::{Gate, Seal, Submitted};
 use journal::{Journal, JournalActor};
 use kernel::{Child, ChildSpec, ExitReason, Health, OnExhausted, Outcome, Supervision, SupervisorSpec};
 use model::{Command, CommandState, Identity, Role, Tier};
+use power::Power;
 use repeater::Section;
 use sim::{MmdvmHostActor, PowerPlantActor};
 use thiserror::Error;
@@ -77,6 +78,8 @@ pub(crate) struct Shared {
     pub(crate) gate: Gate,
     /// What the station seals with.
     pub(crate) seal: Seal,
+    /// The devices of the power group.
+    pub(crate) power: Power,
     /// Set once the tree is launched, which is a moment after its first children start.
     pub(crate) supervision: Arc<SetOnce<Supervision>>,
     pub(crate) health: HealthLog,
@@ -120,6 +123,7 @@ pub(crate) fn open(config: &Config) -> anyhow::Result<Opened> {
     let secret = Secret::beside(path).with_context(|| format!("the secret {}", secret::path(path).display()))?;
     let seal = Seal::new(secret.bytes());
     let mut projections = repeater::projections();
+    projections.extend(power::projections());
     projections.extend(gate::projections(&seal));
     let (journal, journal_child) = Journal::open(&config.journal, projections)
         .with_context(|| format!("cannot open the journal {} (journal.path)", path.display()))?;
@@ -157,7 +161,8 @@ pub(crate) fn launch(loaded: &Loaded, demo: Option<Demo>, level: LevelSwitch) ->
     let station = Arc::new(SetOnce::new());
     let fixed = demo.as_ref().map(|_| "the demo has no configuration to change");
     let (live, config_child) = Live::new(loaded, fixed, (&journal, &access), level, &station);
-    let effects = effects::all(&supervision, &live, &access)?;
+    let (devices, power) = power::children(&config.power, &journal);
+    let effects = effects::all(&supervision, &live, &access, &power)?;
     let (gate, gate_child) = Gate::new(&config.gate, &journal, &seal, effects)?;
 
     let shared = Shared {
@@ -169,11 +174,11 @@ pub(crate) fn launch(loaded: &Loaded, demo: Option<Demo>, level: LevelSwitch) ->
         access,
         gate,
         seal,
+        power,
     };
 
     let section = Section::new(move || live.running().config.repeater.clone());
     let repeater = repeater::children(section, &journal);
-    let (devices, _power) = power::children(&config.power, &journal);
     let recorder = recorder::child(shared.clone()).on_exhausted(OnExhausted::Suspend);
     let web = web::child(listener, shared.clone(), tls);
 

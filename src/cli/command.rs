@@ -137,7 +137,8 @@ fn submitted(answer: &Value) -> String {
     )
 }
 
-fn line(command: &Value) -> String {
+/// A command in one line.
+pub(super) fn line(command: &Value) -> String {
     let number = command.get("id").map(Value::to_string).unwrap_or_default();
     let [state, verb, target, who, reason, error] =
         ["state", "verb", "target", "requested_by", "reason", "error"].map(|field| word(command, field));

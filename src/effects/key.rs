@@ -11,12 +11,25 @@ use serde_json::{Map, Value, json};
 use crate::access::{ACCESS, Access, AccessError, Change};
 
 const REVOKE: &str = "key.revoke";
+/// The argument that names a key.
+const ID: &str = "id";
 
 const VERBS: [Verb; 1] = [Verb {
     name: REVOKE,
     role: Role::Admin,
     repairs: false,
 }];
+
+/// The command that revokes a key.
+pub(crate) fn revocation(id: &str, origin: Option<String>) -> Order {
+    Order {
+        target: ACCESS.to_owned(),
+        verb: REVOKE.to_owned(),
+        arguments: Map::from_iter([(ID.to_owned(), Value::from(id))]),
+        origin,
+        ..Order::default()
+    }
+}
 
 /// The keys, as far as commands reach them.
 pub(super) struct Keys(Access);
@@ -33,7 +46,7 @@ impl Keys {
                 order.target
             )));
         }
-        let takes = || PlanError::Invalid(format!("{REVOKE} takes the argument id, a key's, and no other"));
+        let takes = || PlanError::Invalid(format!("{REVOKE} takes the argument {ID}, a key's, and no other"));
         let id = id(&order.arguments).ok_or_else(takes)?;
         let none = || PlanError::NoTarget(format!("key {id:?}"));
         let name = self
@@ -51,7 +64,7 @@ impl Keys {
 }
 
 fn id(arguments: &Map<String, Value>) -> Option<&str> {
-    let id = arguments.get("id").and_then(Value::as_str);
+    let id = arguments.get(ID).and_then(Value::as_str);
     id.filter(|_| arguments.len() == 1)
 }
 

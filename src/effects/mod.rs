@@ -5,14 +5,18 @@ mod configuration;
 #[cfg(feature = "chaos")]
 mod count;
 mod key;
+mod power;
 
 use std::sync::Arc;
 
+use ::power::Power;
 use gate::{Claimed, Effects};
 use kernel::Supervision;
 use tokio::sync::SetOnce;
 
+pub(crate) use self::power::verb_of;
 pub(crate) use actor::{Request, SELF};
+pub(crate) use key::revocation;
 
 use crate::access::Access;
 use crate::live::Live;
@@ -21,11 +25,17 @@ use crate::live::Live;
 ///
 /// # Errors
 /// When two want the same verb.
-pub(crate) fn all(supervision: &Arc<SetOnce<Supervision>>, live: &Live, access: &Access) -> Result<Effects, Claimed> {
+pub(crate) fn all(
+    supervision: &Arc<SetOnce<Supervision>>,
+    live: &Live,
+    access: &Access,
+    power: &Power,
+) -> Result<Effects, Claimed> {
     let effects = Effects::default()
         .with(actor::Actors::new(supervision))?
         .with(configuration::Configuration::new(live))?
-        .with(key::Keys::new(access))?;
+        .with(key::Keys::new(access))?
+        .with(self::power::Devices::new(power))?;
     #[cfg(feature = "chaos")]
     let effects = effects.with(count::Count)?;
     Ok(effects)

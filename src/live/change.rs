@@ -55,6 +55,8 @@ pub(super) enum Fact {
         #[serde(flatten)]
         difference: Difference,
     },
+    /// The station was no worse with it: the trial is over.
+    Proved { version: u64 },
     /// It stays as it is.
     Refused {
         who: String,
@@ -97,6 +99,7 @@ impl EventData for Fact {
         match self {
             Fact::Applied { .. } => "config_applied",
             Fact::RolledBack { .. } => "config_rolled_back",
+            Fact::Proved { .. } => "config_proved",
             Fact::Refused { .. } => "config_refused",
         }
     }

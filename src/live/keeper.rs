@@ -284,7 +284,8 @@ impl Keeper {
         let mut book = running.book.clone();
         let Some(reason) = worse(trial, health) else {
             book.trial = None;
-            self.store(None, book).await?;
+            let fact = Fact::Proved { version: trial.version };
+            self.store(Some(&fact), book).await?;
             tracing::info!(version = trial.version, "the configuration has proved itself");
             return Ok(());
         };

@@ -220,6 +220,14 @@ fn revoked_key_is_dead_at_once_and_its_open_streams_end() {
     assert_eq!(item["created_by"], "key:root");
     let path = format!("/api/v1/keys/{}", item["id"].as_str().unwrap());
     assert_eq!(with_key(&station, &root, "DELETE", &path, &Value::Null).status, 204);
+    let audited = with_key(&station, &root, "GET", "/api/v1/audit", &Value::Null)
+        .body
+        .to_string();
+    assert!(
+        audited.contains("key.revoke"),
+        "a revocation passes the gate: {audited}"
+    );
+    assert_eq!(with_key(&station, &root, "DELETE", &path, &Value::Null).status, 404);
     assert_eq!(
         with_key(&station, &dash, "GET", "/api/v1/events", &Value::Null).status,
         401

@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use serde_json::{Value, json};
 
-use crate::harness::{Stage, Station, agent};
+use crate::harness::{Stage, Station, agent, stationd};
 use crate::traffic::Dice;
 
 /// Decides the moments of the kills.
@@ -131,7 +131,12 @@ fn applied_configuration_is_undone_by_the_command_that_it_names() {
     );
     assert_eq!(confirm(&station, &waiting)["state"], "done");
     assert_eq!(text(&stage), old);
-    assert_eq!(station.events("config")[1]["type"], "config_rolled_back");
+    let told: Vec<_> = station
+        .events("config")
+        .iter()
+        .map(|event| event["type"].clone())
+        .collect();
+    assert_eq!(told, ["config_applied", "config_proved", "config_rolled_back"]);
     let versions = station.get("/api/v1/config/versions").1;
     let shown: Vec<_> = versions["items"]
         .as_array()
@@ -415,5 +420,43 @@ fn file_is_whole_after_a_kill_at_any_moment_of_a_change() {
     assert_eq!(
         fs::metadata(stage.config()).unwrap().permissions().mode() & 0o777,
         0o640
+    );
+}
+
+#[test]
+fn command_line_shows_checks_and_applies_the_configuration_of_a_running_station() {
+    let stage = stage();
+    let station = Station::run(&stage);
+    let config = |arguments: &[&str]| {
+        let mut command = stationd();
+        command.arg("config").args(arguments).arg("--url").arg(station.url(""));
+        let output = command.output().unwrap();
+        let text = |bytes: Vec<u8>| String::from_utf8(bytes).unwrap();
+        (output.status.code(), text(output.stdout), text(output.stderr))
+    };
+    let (code, shown, _) = config(&["show"]);
+    assert_eq!(code, Some(0));
+    assert!(shown.contains("station.trial_s = 1  (file)\n"), "{shown}");
+    assert!(shown.contains("web.tls.certificate = null  (default)\n"), "{shown}");
+
+    let new = stage.config().with_file_name("new.toml");
+    let file = new.to_str().unwrap();
+    fs::write(&new, text(&stage) + "[gate]\napproval_minutes = 0\n").unwrap();
+    let (code, _, problems) = config(&["validate", file]);
+    assert_eq!(code, Some(1));
+    assert!(problems.contains("gate.approval_minutes: must be"), "{problems}");
+
+    fs::write(&new, text(&stage) + "[gate]\napproval_minutes = 5\n").unwrap();
+    let (_, difference, _) = config(&["validate", file]);
+    assert_eq!(difference, "gate.approval_minutes: 15 -> 5\n");
+    let (code, asked, complaint) = config(&["apply", file, "--reason", "people answer at once"]);
+    assert_eq!(code, Some(0), "{complaint}");
+    assert!(asked.contains("requested") && asked.contains("config.apply"), "{asked}");
+    let waiting = &station.get("/api/v1/commands?state=waiting").1["items"][0];
+    assert_eq!(confirm(&station, waiting)["state"], "done");
+    let (_, versions, _) = config(&["versions"]);
+    assert!(
+        versions.starts_with('*') && versions.contains("people answer at once"),
+        "{versions}"
     );
 }

@@ -62,6 +62,12 @@ mod ports;
 #[cfg(test)]
 mod power;
 #[cfg(test)]
+mod power_cli;
+#[cfg(test)]
+mod power_history;
+#[cfg(test)]
+mod power_settings;
+#[cfg(test)]
 mod problems;
 #[cfg(test)]
 mod shutdown;

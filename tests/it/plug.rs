@@ -41,6 +41,12 @@ impl Plug {
         }
     }
 
+    /// How often the question was heard.
+    #[allow(dead_code, reason = "the bench looks at the knobs")]
+    pub(crate) fn heard(&self, question: &[u8]) -> u32 {
+        self.knobs.heard(question)
+    }
+
     /// Waits until the question was heard so often, and says when.
     #[allow(dead_code, reason = "the bench waits for no question")]
     pub(crate) fn wait_heard(&self, question: &[u8], count: u32) -> Instant {

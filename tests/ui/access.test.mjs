@@ -65,6 +65,15 @@ const FULL = {
     problems: [{ key: "web.prot", reason: "unknown key; did you mean web.port?", line: 3, origin: "file" }],
     origin: { "station.name": "file", "web.port": "environment" },
     version: 4,
+    on_trial: 4,
+    file: "/var/lib/stationd/stationd.toml",
+    pending: ["gate.approval_minutes"],
+  },
+  "GET /api/v1/config/versions": {
+    items: [
+      { version: 4, at: AT, who: "grace", why: "the new callsign", current: true },
+      { version: 3, at: AT, who: "signal", why: "", current: false },
+    ],
   },
 };
 

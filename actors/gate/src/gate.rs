@@ -9,7 +9,8 @@ use std::time::Duration;
 use actix::prelude::*;
 use journal::Journal;
 use kernel::{AskError, ChildEnv, ChildRef, ChildSpec, StartError};
-use model::{Command, CommandId, Identity};
+use model::{Command, CommandId, Identity, Tier};
+use serde_json::{Map, Value};
 use tokio::sync::Semaphore;
 use tokio::time::timeout;
 
@@ -73,6 +74,12 @@ impl Gate {
     /// When a rule is none; then the old ones stay.
     pub fn configure(&self, config: &GateConfig) -> Result<(), RuleError> {
         self.desk.rules.replace(config)
+    }
+
+    /// Which tier the policy gives a command.
+    #[must_use]
+    pub fn tier(&self, verb: &str, target: &str, arguments: &Map<String, Value>) -> Tier {
+        self.desk.rules.get().policy.rule(verb, target, arguments).tier
     }
 
     /// Takes a command. When this answers it is in the journal; if the policy lets it run at once, it runs.

@@ -22,10 +22,13 @@ const COMPILED_MAX: usize = 64 * 1024;
 const PEOPLE_MAX: u8 = 5;
 
 /// What holds when the station has no rule of its own: verb pattern and tier.
-const BUILT_IN: [(&str, Tier); 3] = [
+const BUILT_IN: [(&str, Tier); 6] = [
     (r"actor\.(restart|hold|start)", Tier::Free),
     (r"config\..*", Tier::Confirm),
     (r"key\.revoke", Tier::Free),
+    (r"power\.refresh", Tier::Free),
+    (r"power\.set", Tier::Confirm),
+    (r"power\.protect", Tier::Approve),
 ];
 
 /// Why a rule is none.
@@ -219,6 +222,9 @@ mod tests {
         assert_eq!(policy.rule("inverter.set", "x", &Map::new()).people, 1);
         assert_eq!(tier(&policy, "actor.restart", "web"), Tier::Free);
         assert_eq!(tier(&policy, "config.apply", "config"), Tier::Confirm);
+        assert_eq!(tier(&policy, "power.refresh", "power.one"), Tier::Free);
+        assert_eq!(tier(&policy, "power.set", "power.one"), Tier::Confirm);
+        assert_eq!(tier(&policy, "power.protect", "power.one"), Tier::Approve);
     }
 
     #[test]

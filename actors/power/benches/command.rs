@@ -88,7 +88,7 @@ async fn main() {
         ..JournalConfig::default()
     };
     let (journal, writer) = Journal::open(&config, vec![]).unwrap();
-    let (group, power) = children(&PowerConfig::from([("inverter".to_owned(), device)]), &journal);
+    let (group, power) = children(&PowerConfig::from_iter([("inverter".to_owned(), device)]), &journal);
     let root = SupervisorSpec::new("root")
         .child(writer)
         .children(group.map(Into::into));

@@ -1,15 +1,61 @@
 //! `[power.NAME]`: one inverter, battery or charger.
 
-use std::collections::BTreeMap;
-use std::ops::RangeInclusive;
+use std::collections::{BTreeMap, btree_map};
+use std::ops::{Deref, RangeInclusive};
+use std::path::PathBuf;
 
 use serde::{Deserialize, Serialize};
 
 use crate::port::Address;
-use crate::protocol::{CommandKind, Family, Library, Protocol};
+use crate::protocol::{CommandKind, Family, Library, Protocol, ProtocolProblem};
 
-/// Every device by its name.
-pub type PowerConfig = BTreeMap<String, DeviceConfig>;
+/// `[power]`: every device by its name, and where the user's own protocols are.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+pub struct PowerConfig {
+    /// Folder of the user's own protocols; empty for none.
+    #[serde(default)]
+    pub protocols: PathBuf,
+    /// Every device by its name.
+    #[serde(flatten)]
+    pub devices: BTreeMap<String, DeviceConfig>,
+}
+
+impl PowerConfig {
+    /// The protocols that devices can name, and everything that is wrong with the user's own.
+    #[must_use]
+    pub fn library(&self) -> (Library, Vec<ProtocolProblem>) {
+        if self.protocols.as_os_str().is_empty() {
+            return (Library::new(), Vec::new());
+        }
+        Library::with_folder(&self.protocols)
+    }
+}
+
+impl Deref for PowerConfig {
+    type Target = BTreeMap<String, DeviceConfig>;
+
+    fn deref(&self) -> &Self::Target {
+        &self.devices
+    }
+}
+
+impl<'a> IntoIterator for &'a PowerConfig {
+    type Item = (&'a String, &'a DeviceConfig);
+    type IntoIter = btree_map::Iter<'a, String, DeviceConfig>;
+
+    fn into_iter(self) -> Self::IntoIter {
+        self.devices.iter()
+    }
+}
+
+impl FromIterator<(String, DeviceConfig)> for PowerConfig {
+    fn from_iter<I: IntoIterator<Item = (String, DeviceConfig)>>(devices: I) -> PowerConfig {
+        PowerConfig {
+            protocols: PathBuf::new(),
+            devices: devices.into_iter().collect(),
+        }
+    }
+}
 
 /// Longest name, in characters: it is part of paths, sources and names of variables.
 const MAX_NAME: usize = 32;
@@ -19,6 +65,10 @@ const POLL_S: RangeInclusive<f64> = 0.2..=3600.0;
 const SETTINGS_POLL_S: RangeInclusive<f64> = 1.0..=86_400.0;
 /// Speeds of serial lines, in baud.
 const BAUD: RangeInclusive<u32> = 300..=4_000_000;
+/// Inverters of a parallel system; their numbers have one digit.
+const UNITS: RangeInclusive<u8> = 0..=9;
+/// Capacities of batteries, in ampere hours.
+const CAPACITY_AH: RangeInclusive<f64> = 0.0..=1_000_000.0;
 /// Most commands of a list.
 const MAX_COMMANDS: usize = 32;
 
@@ -43,6 +93,12 @@ pub struct DeviceConfig {
     pub status: Vec<String>,
     /// The commands that ask for the settings; none takes the protocol's own.
     pub settings: Vec<String>,
+    /// How many inverters of a parallel system it tells of, by QPGSn and the like; 0: it is alone.
+    pub units: u8,
+    /// The bank of batteries that it is, or works with.
+    pub bank: String,
+    /// Ampere hours of its battery, if it does not tell them itself; 0: not known.
+    pub capacity_ah: f64,
     /// When to raise the alarm.
     pub alarms: AlarmConfig,
 }
@@ -74,6 +130,9 @@ impl Default for DeviceConfig {
             settings_poll_s: 300.0,
             status: Vec::new(),
             settings: Vec::new(),
+            units: 0,
+            bank: "main".to_owned(),
+            capacity_ah: 0.0,
             alarms: AlarmConfig::default(),
         }
     }
@@ -94,7 +153,8 @@ impl Default for AlarmConfig {
 /// Everything that is wrong with the section: the key, and the reason.
 #[must_use]
 pub fn problems(config: &PowerConfig) -> Vec<(String, String)> {
-    let mut library = Library::new();
+    // A bad file is no reason to leave the other devices alone: it is a problem of the devices that name its protocol.
+    let (mut library, _) = config.library();
     let mut problems = Vec::new();
     for (name, device) in config {
         problems.extend(name_problem(name).map(|reason| (name.clone(), reason)));
@@ -110,6 +170,9 @@ pub fn problems(config: &PowerConfig) -> Vec<(String, String)> {
 fn name_problem(name: &str) -> Option<String> {
     let fits = |c: char| c.is_ascii_lowercase() || c.is_ascii_digit() || c == '-' || c == '_';
     let good = (1..=MAX_NAME).contains(&name.len()) && name.chars().all(fits);
+    if name == crate::SYSTEM {
+        return Some(format!("{name} is the name of all devices together"));
+    }
     (!good).then(|| format!("the name must have 1 to {MAX_NAME} of a-z, 0-9, - and _"))
 }
 
@@ -139,6 +202,9 @@ impl DeviceConfig {
                 "settings_poll_s",
                 range_problem(&SETTINGS_POLL_S, &self.settings_poll_s),
             ),
+            ("units", range_problem(&UNITS, &self.units)),
+            ("bank", name_problem(&self.bank)),
+            ("capacity_ah", range_problem(&CAPACITY_AH, &self.capacity_ah)),
             ("status", list_problem(&self.status)),
             ("settings", list_problem(&self.settings)),
         ];
@@ -179,7 +245,7 @@ impl DeviceConfig {
         };
         match (units(self, &ours), units(other, &theirs)) {
             (Some(our), Some(their)) if our != their => {
-                let (our, their) = (self.speed(ours.family()), other.speed(theirs.family()));
+                let (our, their) = (self.speed(&ours), other.speed(&theirs));
                 let reason = format!("is {our}, and {name} has the same line at {their}: a line has one speed");
                 (our != their).then_some(("baud", reason))
             }
@@ -195,9 +261,9 @@ impl DeviceConfig {
     }
 
     /// The speed of the line, in baud.
-    pub(crate) fn speed(&self, family: Family) -> u32 {
+    pub(crate) fn speed(&self, protocol: &Protocol) -> u32 {
         match self.baud {
-            0 => usual_baud(family),
+            0 => protocol.baud.unwrap_or_else(|| usual_baud(protocol.family())),
             baud => baud,
         }
     }
@@ -220,11 +286,12 @@ fn range_problem<T: PartialOrd + std::fmt::Display>(range: &RangeInclusive<T>, v
 }
 
 /// Speeds as the vendors' papers have them.
-fn usual_baud(family: Family) -> u32 {
+#[must_use]
+pub fn usual_baud(family: Family) -> u32 {
     match family {
         Family::VoltronicQ | Family::VoltronicPi16 | Family::VoltronicCaret => 2400,
         Family::JkBle | Family::JkNwTtl | Family::JkPbModbus => 115_200,
-        Family::JkBalancer485 | Family::Dd77Serial | Family::DalyA5 => 9600,
+        Family::JkBalancer485 | Family::Dd77Serial | Family::DalyA5 | Family::Modbus => 9600,
         Family::VictronVedirect => 19_200,
     }
 }

@@ -11,6 +11,7 @@
 //! ```
 
 mod ask;
+mod direct;
 mod exchange;
 mod talk;
 
@@ -36,6 +37,7 @@ use ask::{MOST_ORDERS, Order};
 
 pub(crate) use ask::Member;
 pub use ask::{Ask, AskError, Power, Refresh, Said};
+pub use direct::{Direct, Heard};
 
 /// The name of the signal that tells how the device is.
 pub(crate) const STATUS: &str = "status";
@@ -45,6 +47,8 @@ pub(crate) const READINGS: &str = "readings";
 pub(crate) const SETTINGS: &str = "settings";
 /// How often the memory is stored if nothing happens, so that little energy is lost with us.
 const REMEMBER_EVERY: Duration = Duration::from_secs(60);
+/// Least pause between two questions for what seldom changes: the mode, the warnings.
+const WATCH_S: f64 = 10.0;
 /// How often the counts of the line are shown if nothing else changes.
 const SHOW_EVERY: Duration = Duration::from_secs(5);
 /// Most readings that are shown of one device, which may make up names.
@@ -170,7 +174,13 @@ impl Device {
                 None
             })
             .unwrap_or_default();
-        let watch = Watch::new(protocol.name(), &config.port, config.alarms.clone(), memory, now());
+        let watch = Watch::new(
+            (protocol.name(), protocol.class()),
+            &config.port,
+            config.alarms.clone(),
+            memory,
+            now(),
+        );
         Ok(Device {
             commands: commands(&protocol, config),
             refused_again: Duration::from_secs_f64(config.settings_poll_s),
@@ -266,6 +276,8 @@ impl Keeper {
                     measured: taken.measured.clone(),
                     at,
                     quality: taken.quality,
+                    role: taken.role,
+                    unit_number: taken.unit_number,
                 };
                 shown.insert(taken.name.clone(), reading);
             }
@@ -322,14 +334,23 @@ fn commands(protocol: &Protocol, config: &DeviceConfig) -> Vec<Polled> {
     let heard_only = |code: &str| protocol.request(code).is_ok_and(|request| request.is_heard_only());
     let polled = |configured: &[String], own: &[String], pause_s: f64, is_setting: bool| -> Vec<Polled> {
         let codes = if configured.is_empty() { own } else { configured };
+        // A protocol may name a command whose argument it leaves open.
+        let can_be_asked = |code: &&String| protocol.request(code).is_ok();
         let one = |code: &String| Polled {
             code: code.clone(),
             every: Duration::from_secs_f64(if heard_only(code) { 0.0 } else { pause_s }),
             is_setting,
         };
-        codes.iter().map(one).collect()
+        codes.iter().filter(can_be_asked).map(one).collect()
     };
     let mut commands = polled(&config.status, protocol.status_commands(), config.poll_s, false);
+    if config.status.is_empty() {
+        let pause_s = config.poll_s.max(WATCH_S);
+        commands.extend(polled(protocol.watch_commands(), &[], pause_s, false));
+    }
+    let of_units = protocol.commands().iter().filter(|command| command.per_unit);
+    let of_units = of_units.flat_map(|command| (0..config.units).map(|unit| format!("{}{unit}", command.code())));
+    commands.extend(polled(&of_units.collect::<Vec<_>>(), &[], config.poll_s, false));
     let settings = protocol.setting_read_commands();
     commands.extend(polled(&config.settings, settings, config.settings_poll_s, true));
     commands

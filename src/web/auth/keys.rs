@@ -3,15 +3,17 @@
 use actix_web::HttpResponse;
 use actix_web::http::header::CACHE_CONTROL;
 use actix_web::web::{Data, Json, Path, ServiceConfig, resource};
-use model::{Role, Timestamp};
+use model::{Command, CommandState, Role, Timestamp};
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
 use super::door::Door;
 use super::{Caller, problem};
-use crate::access::{Access, Change, check_key_name};
+use crate::access::{Access, check_key_name};
+use crate::effects::revocation;
 use crate::web::paging::Paged;
 use crate::web::problem::{Kind, Problem};
+use crate::web::{Api, commands};
 
 pub(super) fn routes(config: &mut ServiceConfig) {
     config
@@ -117,16 +119,33 @@ pub(crate) async fn add_key(
         .json(body))
 }
 
-/// Revokes a key. It is of no use from the answer on, and open streams that were opened with it end.
+/// Revokes a key, by way of the gate. It is of no use from the answer on, and open streams that were opened with it end.
 #[utoipa::path(delete, path = "/api/v1/keys/{id}", tag = "access",
     params(("id" = String, Path, description = "Which key")), responses(
+    (status = 202, description = "The policy has it wait for people", body = Command),
     (status = 204, description = "It is revoked"),
+    (status = 403, description = "The policy forbids it", body = Problem, content_type = "application/problem+json"),
     (status = 404, description = "There is no such key", body = Problem, content_type = "application/problem+json"),
     (status = 409, description = "Nobody would be admin", body = Problem, content_type = "application/problem+json"),
+    (status = 503, description = "It cannot be noted now", body = Problem, content_type = "application/problem+json"),
 ))]
-pub(crate) async fn revoke_key(door: Data<Door>, caller: Caller, id: Path<String>) -> Result<HttpResponse, Problem> {
-    let revoke = Change::RevokeKey { id: id.into_inner() };
-    let revoked = door.access.change(revoke, &caller.identity.name).await;
-    revoked.map_err(|error| problem(&error))?;
-    Ok(HttpResponse::NoContent().finish())
+pub(crate) async fn revoke_key(api: Data<Api>, caller: Caller, id: Path<String>) -> Result<HttpResponse, Problem> {
+    let gate = &api.station.gate;
+    let order = revocation(&id, commands::origin(&caller, None));
+    let submitted = gate.submit(order, &caller.identity).await;
+    let command = commands::settled(gate, submitted.map_err(commands::problem)?).await;
+    let error = || command.error.clone().unwrap_or_default();
+    match command.state {
+        CommandState::Done => Ok(HttpResponse::NoContent().finish()),
+        CommandState::Failed => Err(Problem::new(Kind::Conflict, error())),
+        CommandState::Unknown => Err(Problem::new(Kind::Timeout, error())),
+        CommandState::Refused => Err(Problem::new(Kind::Forbidden, "the policy forbids it")),
+        CommandState::Requested
+        | CommandState::Approved
+        | CommandState::Executing
+        | CommandState::Rejected
+        | CommandState::Expired
+        | CommandState::Cancelled
+        | CommandState::RolledBack => Ok(commands::answer(&command)),
+    }
 }

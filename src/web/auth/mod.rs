@@ -18,11 +18,6 @@ mod users;
 pub(crate) use admit::admit;
 pub(crate) use caller::{Caller, may_read};
 pub(crate) use door::Door;
-pub(crate) use keys::{__path_add_key, __path_list_keys, __path_revoke_key};
-pub(crate) use rights::describe_rights;
-pub(crate) use session::{__path_get_session, __path_sign_in, __path_sign_out};
-pub(crate) use sessions::{__path_end_session, __path_end_sessions, __path_list_sessions};
-pub(crate) use users::{__path_add_user, __path_list_users, __path_remove_user, __path_set_user};
 
 use actix_web::web::ServiceConfig;
 
@@ -47,4 +42,14 @@ fn problem(error: &AccessError) -> Problem {
         AccessError::TooFast(wait) => Problem::new(Kind::TooManyAttempts, error.to_string()).retry_after(*wait),
         AccessError::Busy | AccessError::Unavailable(_) => Problem::unavailable(error),
     }
+}
+
+/// What the API's description is made of.
+#[cfg(test)]
+pub(crate) mod described {
+    pub(crate) use super::keys::{__path_add_key, __path_list_keys, __path_revoke_key};
+    pub(crate) use super::rights::needed;
+    pub(crate) use super::session::{__path_get_session, __path_sign_in, __path_sign_out};
+    pub(crate) use super::sessions::{__path_end_session, __path_end_sessions, __path_list_sessions};
+    pub(crate) use super::users::{__path_add_user, __path_list_users, __path_remove_user, __path_set_user};
 }

@@ -3,15 +3,9 @@
 
 use actix_web::http::Method;
 use model::Role;
-use utoipa::openapi::extensions::ExtensionsBuilder;
-use utoipa::openapi::path::{Operation, PathItem};
-use utoipa::openapi::security::{
-    ApiKey, ApiKeyValue, HttpAuthScheme, HttpBuilder, SecurityRequirement, SecurityScheme,
-};
-use utoipa::openapi::{Components, OpenApi};
 
 /// What a request needs; `None`: nothing.
-pub(super) type Needed = Option<Role>;
+pub(crate) type Needed = Option<Role>;
 
 /// A part of the paths, what reading there needs, and what acting.
 struct Rule {
@@ -38,7 +32,7 @@ const RULES: [Rule; 6] = [
 const DATA: [&str; 3] = ["/api", "/ws", "/stream"];
 
 /// What this request needs. `path` is the one that the router sees, decoded.
-pub(super) fn needed(method: &Method, path: &str) -> Needed {
+pub(crate) fn needed(method: &Method, path: &str) -> Needed {
     let rule = RULES.iter().find(|rule| is_within(path, rule.path));
     match (rule, method.is_safe()) {
         (Some(rule), true) => rule.read,
@@ -53,40 +47,6 @@ pub(super) fn needed(method: &Method, path: &str) -> Needed {
 fn is_within(path: &str, above: &str) -> bool {
     path.strip_prefix(above)
         .is_some_and(|rest| rest.is_empty() || rest.starts_with('/'))
-}
-
-/// Writes into the API's description how to prove who one is, and what each operation needs (`x-needed-role`).
-pub(crate) fn describe_rights(api: &mut OpenApi) {
-    let components = api.components.get_or_insert_with(Components::new);
-    let header = ApiKey::Header(ApiKeyValue::new("X-API-Key"));
-    let bearer = HttpBuilder::new().scheme(HttpAuthScheme::Bearer).build();
-    components.add_security_scheme("key", SecurityScheme::ApiKey(header));
-    components.add_security_scheme("bearer", SecurityScheme::Http(bearer));
-    for (path, item) in &mut api.paths.paths {
-        for (method, operation) in operations(item) {
-            if let Some(role) = needed(&method, path) {
-                operation.extensions = Some(ExtensionsBuilder::new().add("x-needed-role", role.as_str()).build());
-                let none: [&str; 0] = [];
-                operation.security = Some(vec![
-                    SecurityRequirement::new("key", none),
-                    SecurityRequirement::new("bearer", none),
-                ]);
-            }
-        }
-    }
-}
-
-fn operations(item: &mut PathItem) -> impl Iterator<Item = (Method, &mut Operation)> {
-    [
-        (Method::GET, &mut item.get),
-        (Method::POST, &mut item.post),
-        (Method::PUT, &mut item.put),
-        (Method::PATCH, &mut item.patch),
-        (Method::DELETE, &mut item.delete),
-        (Method::HEAD, &mut item.head),
-    ]
-    .into_iter()
-    .filter_map(|(method, operation)| Some((method, operation.as_mut()?)))
 }
 
 #[cfg(test)]

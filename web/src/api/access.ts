@@ -16,12 +16,45 @@ export type DryRun = Schemas["DryRun"];
 export type Audit = Schemas["AuditPage"];
 export type AuditRow = Schemas["AuditRow"];
 
-/** The configuration as it runs. Services before that path answer 404. */
-export interface Configuration {
+/** What is wrong with a key of the configuration. */
+export interface ConfigProblem {
+  key: string;
+  reason: string;
+  line: number | null;
+}
+
+/** The configuration as it runs. The description leaves these parts open: their keys are the configuration's. */
+export type Configuration = Omit<Schemas["ConfigShown"], "sections" | "problems" | "origin"> & {
   sections: Record<string, Record<string, unknown>>;
-  problems: { key: string; reason: string; line: number | null }[];
+  problems: ConfigProblem[];
   origin: Record<string, "default" | "file" | "environment">;
-  version: number;
+};
+export type Version = Schemas["VersionShown"];
+
+/** What came of a check. */
+export interface Checked {
+  ok: boolean;
+  problems: ConfigProblem[];
+  difference: {
+    changes: { key: string; old: unknown; new: unknown }[];
+    more: number;
+    after_restart: string[];
+    restarts: string[];
+  } | null;
+}
+
+/** A problem of the configuration in words. */
+export function told(problem: ConfigProblem): string {
+  const line = problem.line === null ? "" : `line ${problem.line}`;
+  return [line, problem.key, problem.reason].filter(Boolean).join(": ");
+}
+
+/** Something that somebody wants done. */
+export interface Wanted {
+  target: string;
+  verb: string;
+  arguments?: Record<string, unknown>;
+  reason?: string;
 }
 
 /** What somebody says to a command. */
@@ -48,16 +81,23 @@ export const access = {
 
   keys: () => ask<Paged<Key>>("/api/v1/keys"),
   addKey: (key: Schemas["NewKeyAsked"]) => post<Schemas["KeyMade"]>("/api/v1/keys", key),
-  revokeKey: (id: string) => remove(within("/api/v1/keys", id)),
+  /** Done, or a command that waits for people. */
+  revokeKey: (id: string) => ask<Command | undefined>(within("/api/v1/keys", id), { method: "DELETE" }),
 
   commands: (query: Ask["query"]) => ask<Paged<Command>>("/api/v1/commands", { query }),
   command: (id: string | number) => ask<Command>(within("/api/v1/commands", id)),
-  dryRun: (target: string, verb: string, reason: string) =>
-    post<DryRun>("/api/v1/commands", { target, verb, arguments: {}, reason, dry_run: true }),
+  dryRun: (wanted: Wanted) => post<DryRun>("/api/v1/commands", { arguments: {}, ...wanted, dry_run: true }),
+  request: (wanted: Wanted) => post<Command>("/api/v1/commands", wanted),
   say: (id: number, say: Say, reason: string) => post<Command>(`${within("/api/v1/commands", id)}/${say}`, { reason }),
 
   audit: (query: Ask["query"]) => ask<Audit>("/api/v1/audit", { query }),
+
   configuration: () => ask<Configuration>("/api/v1/config"),
+  versions: () => ask<Schemas["Versions"]>("/api/v1/config/versions"),
+  validate: (toml: string) => post<Checked>("/api/v1/config/validate", { toml }),
+  apply: (toml: string, reason: string) => post<Command>("/api/v1/config/apply", { toml, reason }),
+  rollBack: (version: number, reason: string) => post<Command>("/api/v1/config/rollback", { version, reason }),
+  reload: (reason: string) => post<Command>("/api/v1/config/reload", { reason }),
 };
 
 const RANK: Record<Role, number> = { station: -1, viewer: 0, operator: 1, admin: 2 };

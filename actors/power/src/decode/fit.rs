@@ -18,7 +18,7 @@ const INDEX_DIGITS: usize = 3;
 pub(super) fn text(command: &Command, payload: &[u8], separators: &[u8]) -> Result<(), FrameError> {
     let mut fields = command.fields.iter().filter(|field| is_in_answer(field));
     // A list goes on as it begins.
-    let rest = fields.clone().last().filter(|_| command.open);
+    let rest = fields.clone().next_back().filter(|_| command.open);
     let (mut found, mut odd) = (0_usize, 0_usize);
     for part in payload.split(|byte| separators.contains(byte)) {
         found = found.saturating_add(1);

@@ -140,7 +140,7 @@ impl Hearing<'_, '_> {
                     self.wire.bytes.drain(range);
                     continue;
                 }
-                Scan::Frame(len) => match self.take(len) {
+                Scan::Frame(len) => match self.take(request, len) {
                     // Another question's answer, or half a block: ours may stand behind it.
                     Err(Failure::Damaged(error)) if self.passes_over(&error) => {
                         late = Some(error);
@@ -154,7 +154,7 @@ impl Hearing<'_, '_> {
             let until = growing.map_or(deadline, |_| deadline.min(Instant::now() + quiet));
             match (self.read(until).await, growing) {
                 (Ok(true), _) => {}
-                (Ok(false), Some(len)) => return self.take(len),
+                (Ok(false), Some(len)) => return self.take(&request.clone().ended(), len),
                 (Ok(false), None) => return Err(self.nothing(echoed, late)),
                 (Err(error), _) => return Err(Failure::Lost(error)),
             }
@@ -174,14 +174,17 @@ impl Hearing<'_, '_> {
     }
 
     /// Reads the frame at the beginning of what came.
-    fn take(&mut self, len: usize) -> Result<Vec<Taken>, Failure> {
+    fn take(&mut self, request: &Request<'_>, len: usize) -> Result<Vec<Taken>, Failure> {
         let frame: Vec<u8> = self.wire.bytes.drain(..len.min(self.wire.bytes.len())).collect();
-        let taken = match self.request.decode(&frame) {
-            // Not the acknowledgement: a battery tells how it is by itself, also between a setting and its answer.
-            Ok(readings) if readings.iter().any(is_unacknowledged) => {
-                return Err(Failure::Damaged(FrameError::Unfitting));
-            }
-            Ok(readings) => take(self.request.command(), &readings),
+        let decoded = request.decode(&frame);
+        // Not the acknowledgement: a battery tells how it is by itself, also between a setting and its answer.
+        let decoded = decoded.and_then(|readings| match readings.iter().any(is_unacknowledged) {
+            true => Err(FrameError::Unfitting),
+            false => Ok(take(request, &readings)),
+        });
+        self.wire.frame = frame;
+        let taken = match decoded {
+            Ok(taken) => taken,
             Err(error @ (FrameError::Nak | FrameError::EchoOnly | FrameError::Status(_))) => {
                 return Err(Failure::Refused(error));
             }

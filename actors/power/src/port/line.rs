@@ -52,6 +52,8 @@ pub(crate) struct Wire {
     failed: Option<(Instant, ErrorKind, String)>,
     /// What came and was not read yet.
     pub(crate) bytes: Vec<u8>,
+    /// The newest frame, good or not.
+    pub(crate) frame: Vec<u8>,
     /// Whether a whole frame was seen: before that, a device that talks by itself is met in the middle of a word.
     pub(crate) in_step: bool,
     /// Questions whose answers may still come.
@@ -75,6 +77,7 @@ impl Line {
                 port: None,
                 failed: None,
                 bytes: Vec::new(),
+                frame: Vec::new(),
                 in_step: false,
                 owed: Vec::new(),
                 vain: 0,

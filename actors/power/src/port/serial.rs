@@ -23,7 +23,8 @@ impl Serial {
             .parity(Parity::None)
             .stop_bits(StopBits::One)
             .flow_control(FlowControl::None)
-            .open_native_async()?;
+            .open_native_async()
+            .map_err(refusal)?;
         line.clear(ClearBuffer::All)?;
         Ok(Serial(line))
     }
@@ -34,5 +35,13 @@ impl Serial {
 
     pub(crate) async fn write(&mut self, bytes: &[u8]) -> io::Result<()> {
         self.0.write_all(bytes).await
+    }
+}
+
+/// The library says "no device" of a line that is locked, be it by `TIOCEXCL` or by `flock`.
+fn refusal(error: tokio_serial::Error) -> io::Error {
+    match error.kind {
+        tokio_serial::ErrorKind::NoDevice => io::Error::new(ErrorKind::ResourceBusy, "another program uses it"),
+        _ => error.into(),
     }
 }

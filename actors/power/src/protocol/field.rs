@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use serde::Deserialize;
+pub use model::power::ReadingRole as Role;
 
 /// `(raw - bias) / div * mul`. Division, not multiplication by a fraction: it gives the decimals that people expect.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -64,6 +64,18 @@ pub(crate) enum BytesKind {
     U32Le,
     I32Le,
     F32Le,
+    I32Be,
+    F32Be,
+    /// Two registers, the low one first.
+    U32Swapped,
+    I32Swapped,
+    F32Swapped,
+    /// 16 bits, each with a name, from the lowest; those without one mean nothing.
+    Bits(Box<[Box<str>]>),
+    /// A number of 16 bits that stands for a word.
+    EnumWord(Box<[Box<str>]>),
+    /// Day, month and year in 16 bits.
+    Date16Be,
     /// Bit 15 says the direction (set: charging), the others the amount.
     Direction16Be,
     /// Degrees; above 100 they are below zero (100 - value).
@@ -85,6 +97,15 @@ pub(crate) enum BytesKind {
     },
     /// Cells behind one tag: number of the cell and its millivolts, again and again.
     Cells,
+}
+
+/// How often a field of a binary answer stands there; `{n}` in its name is the number, from 1.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) enum Repeat {
+    /// As often as there is room before the fields behind it.
+    Rest,
+    /// As often as the field of this name says.
+    Field(Box<str>),
 }
 
 /// How flags are told.
@@ -114,39 +135,19 @@ pub(crate) enum RequestPart {
     MonthName(usize, usize),
 }
 
-/// What a reading is for the station: what alarms and energy are made of, whatever the protocol calls it.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize)]
-#[serde(rename_all = "snake_case")]
-pub enum Role {
-    /// The voltage of the whole battery.
-    BatteryVoltage,
-    /// How full the battery is, in percent.
-    StateOfCharge,
-    /// The voltage of one cell.
-    CellVoltage,
-    /// How warm something is that must not get hot.
-    Temperature,
-    /// What comes from the sun.
-    SolarPower,
-    /// What goes to the load.
-    LoadPower,
-}
-
-impl Role {
-    /// What such a value can be at all, in volts, percent, degrees Celsius. A sensor that is torn off reads far beyond.
-    pub(super) fn range(self, unit: &str) -> (f64, f64) {
-        match (self, unit) {
-            (Role::CellVoltage, "V") => (0.0, 5.0),
-            (Role::BatteryVoltage, "V") => (0.0, 1000.0),
-            (Role::StateOfCharge, "%") => (0.0, 100.0),
-            (Role::Temperature, "°C") => (-60.0, 200.0),
-            _ => EVERYTHING,
-        }
+/// What a value of this role can be at all, in volts, percent, degrees Celsius. A sensor that is torn off reads far beyond.
+pub(crate) fn range(role: Role, unit: &str) -> (f64, f64) {
+    match (role, unit) {
+        (Role::CellVoltage, "V") => (0.0, 5.0),
+        (Role::BatteryVoltage, "V") => (0.0, 1000.0),
+        (Role::StateOfCharge, "%") => (0.0, 100.0),
+        (Role::Temperature, "°C") => (-60.0, 200.0),
+        _ => EVERYTHING,
     }
 }
 
 /// The range of a value that can be anything.
-pub(super) const EVERYTHING: (f64, f64) = (f64::NEG_INFINITY, f64::INFINITY);
+pub(crate) const EVERYTHING: (f64, f64) = (f64::NEG_INFINITY, f64::INFINITY);
 
 /// One field.
 #[derive(Clone, Debug)]
@@ -164,6 +165,7 @@ pub struct Field {
     /// In numbered frames: its number is `every * frame + first`.
     pub(crate) every: usize,
     pub(crate) first: usize,
+    pub(crate) repeat: Option<Repeat>,
     pub(crate) role: Option<Role>,
     /// What the value can be, in its unit.
     pub(crate) range: (f64, f64),
@@ -204,6 +206,14 @@ impl Field {
     /// Whether it counts time: it changes with every answer, and that says nothing.
     pub(crate) fn is_clock(&self) -> bool {
         matches!(self.kind, FieldKind::Bytes(BytesKind::Uptime))
+    }
+
+    /// Whether it holds a flag of this name.
+    pub(crate) fn has_flag(&self, name: &str) -> bool {
+        let FieldKind::Text(TextKind::BitChars { bits, .. }) = &self.kind else {
+            return false;
+        };
+        bits.iter().any(|bit| **bit == *name)
     }
 
     /// Whether a reading of this name is this field's; `{n}` stands for two digits.

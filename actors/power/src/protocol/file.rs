@@ -2,11 +2,13 @@
 
 use std::collections::BTreeMap;
 
+use model::power::DeviceClass;
 use serde::Deserialize;
 
 use super::agreement::Agreement;
 use super::field::Role;
-use super::{CheckForm, CommandKind, Family, Layout, RequestCrc};
+use super::setting::{Group, PartFile, Reads, Risk};
+use super::{CheckForm, CommandKind, Family, Framing, Layout, RequestCrc};
 
 /// The format that this version reads.
 pub(super) const FORMAT: &str = "power-protocol/1";
@@ -19,12 +21,21 @@ pub(super) struct ProtocolFile {
     /// The protocol whose commands this one has, except where it says otherwise.
     pub(super) extends: Option<String>,
     pub(super) family: Option<Family>,
+    pub(super) class: Option<DeviceClass>,
     pub(super) default_command: Option<String>,
     pub(super) status_commands: Option<Vec<String>>,
+    /// What the station asks besides.
+    pub(super) watch_commands: Option<Vec<String>>,
     pub(super) setting_read_commands: Option<Vec<String>>,
     pub(super) identify: Option<Vec<Vec<String>>>,
     pub(super) module_address_hex: Option<String>,
     pub(super) request_crc: Option<RequestCrc>,
+    /// How Modbus messages are framed.
+    pub(super) framing: Option<Framing>,
+    /// Speed of the serial line, in baud, where it is another than the family's.
+    pub(super) baud: Option<u32>,
+    /// Where the device says for which voltage of the battery it is made.
+    pub(super) rated_battery: Option<Reads>,
     /// Commands of the extended protocol that this one has not.
     #[serde(default)]
     pub(super) remove: Vec<String>,
@@ -41,6 +52,9 @@ pub(super) struct CommandFile {
     #[serde(default)]
     pub(super) layout: Layout,
     pub(super) pattern: Option<String>,
+    /// Its argument is the number of a unit of a parallel system.
+    #[serde(default)]
+    pub(super) per_unit: bool,
     pub(super) opcode_hex: Option<String>,
     pub(super) record_type: Option<u8>,
     pub(super) request_crc: Option<bool>,
@@ -48,6 +62,21 @@ pub(super) struct CommandFile {
     #[serde(default)]
     pub(super) decimal_sum: bool,
     pub(super) value: Option<u16>,
+    /// Into how many parts the wire divides the unit of the argument: 10 for tenths of a volt, negative if it turns the sign.
+    pub(super) write_mul: Option<i32>,
+    /// Modbus: 3 and 4 read, 6 and 16 write.
+    pub(super) function: Option<u8>,
+    /// Modbus: the first register, counted from 0.
+    pub(super) register: Option<u16>,
+    /// Of settings: what may go wrong, if nothing is said the worst.
+    #[serde(default)]
+    pub(super) risk: Risk,
+    #[serde(default)]
+    pub(super) group: Group,
+    pub(super) argument: Option<Vec<PartFile>>,
+    pub(super) reads: Option<Reads>,
+    pub(super) shows: Option<String>,
+    pub(super) opposite: Option<String>,
     /// Fewest fields of a good answer of characters; two thirds of those described if it is not said.
     pub(super) at_least: Option<usize>,
     /// The answer is a list: any number of fields may follow.
@@ -97,6 +126,8 @@ pub(super) struct FieldFile {
     pub(super) digits: Option<Vec<FieldFile>>,
     pub(super) every: Option<usize>,
     pub(super) first: Option<usize>,
+    /// The field stands there again and again: as often as this field says, or `rest` for as often as there is room.
+    pub(super) repeat: Option<String>,
     pub(super) role: Option<Role>,
     /// What the value can be in its unit; beyond, it is none.
     pub(super) min: Option<f64>,

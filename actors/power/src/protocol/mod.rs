@@ -8,21 +8,25 @@ mod field;
 mod file;
 mod library;
 mod request;
+mod setting;
 mod unit;
 
 use std::collections::HashMap;
 use std::ops::RangeInclusive;
 use std::sync::Arc;
 
+use model::power::DeviceClass;
 use regex_lite::Regex;
 use serde::Deserialize;
 
 pub(crate) use self::agreement::Agreement;
 pub(crate) use self::compile::bytes as bytes_of_hex;
-pub(crate) use self::field::{BitStyle, BytesKind, DateForm, FieldKind, RequestPart, Scale, TextKind};
+pub(crate) use self::field::{BitStyle, BytesKind, DateForm, FieldKind, Repeat, RequestPart, Scale, TextKind};
 pub use self::field::{Field, Role};
 pub use self::library::{Library, ProtocolProblem};
 pub use self::request::Request;
+pub(crate) use self::setting::{Choice, Number, Part, PartKind, Reads, Setting};
+pub use self::setting::{Group, Risk};
 
 /// How frames are cut and checked; everything else about a protocol is data.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Deserialize)]
@@ -50,6 +54,27 @@ pub enum Family {
     DalyA5,
     /// Victron: text that comes by itself, and hexadecimal questions between.
     VictronVedirect,
+    /// Modbus: registers, by serial line or TCP.
+    Modbus,
+}
+
+/// How Modbus messages are framed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Default, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub(crate) enum Framing {
+    /// With a check value, by serial line; also where a server hands a line on over TCP as it is.
+    #[default]
+    Rtu,
+    /// With a head, by TCP.
+    Tcp,
+}
+
+/// Which registers a command reads or writes.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Registers {
+    pub(crate) function: u8,
+    pub(crate) first: u16,
+    pub(crate) count: u16,
 }
 
 /// What a command is for.
@@ -116,6 +141,8 @@ pub struct Command {
     pub(crate) layout: Layout,
     /// Matches the whole command, its argument in group 1; none where the command takes none.
     pub(crate) pattern: Option<Regex>,
+    /// Its argument is the number of a unit of a parallel system.
+    pub(crate) per_unit: bool,
     pub(crate) opcode: Box<[u8]>,
     pub(crate) record_type: Option<u8>,
     pub(crate) request_crc: Option<bool>,
@@ -123,6 +150,10 @@ pub struct Command {
     pub(crate) decimal_sum: bool,
     /// What a binary setting without an argument writes.
     pub(crate) value: Option<u16>,
+    /// Into how many parts the wire divides the unit of a binary setting's argument.
+    pub(crate) write_mul: i32,
+    /// Modbus: which registers.
+    pub(crate) registers: Option<Registers>,
     /// Name of the acknowledgement's reading: the command in lower case.
     pub(crate) ack_name: Box<str>,
     /// Fewest fields of a good answer of characters.
@@ -133,6 +164,8 @@ pub struct Command {
     pub(crate) frames: Option<u8>,
     pub(crate) agreements: Box<[Agreement]>,
     pub(crate) fields: Box<[Field]>,
+    /// Of a setting: what it takes, and where it shows.
+    pub(crate) setting: Option<Setting>,
     /// Where the record in the answer says itself what it is: what each kind holds.
     pub(crate) records: Arc<[Record]>,
 }
@@ -179,7 +212,8 @@ impl Command {
     /// The field of the answer, whatever record that holds, to which a reading of this name belongs.
     pub(crate) fn field(&self, name: &str) -> Option<&Field> {
         let of_records = self.records.iter().flat_map(|record| &record.fields);
-        self.fields.iter().chain(of_records).find(|field| field.is_named(name))
+        let mut fields = self.fields.iter().chain(of_records);
+        fields.find(|field| field.is_named(name) || field.has_flag(name))
     }
 
     /// How many fields a good answer of characters has. Newer devices say more than is described, but not half as much again.
@@ -206,12 +240,20 @@ pub struct Protocol {
     pub(crate) name: Box<str>,
     pub(crate) id: Box<str>,
     pub(crate) family: Family,
+    pub(crate) class: DeviceClass,
     pub(crate) default_command: Box<str>,
     pub(crate) status_commands: Vec<String>,
+    pub(crate) watch_commands: Vec<String>,
     pub(crate) setting_read_commands: Vec<String>,
     pub(crate) identify: Vec<Vec<String>>,
+    /// Where the device says for which voltage of the battery it is made, and by what that is divided to be volts.
+    pub(crate) rated_battery: Option<Reads>,
     /// Address of the unit where the wire has one.
     pub(crate) module_address: u8,
+    /// How Modbus messages are framed.
+    pub(crate) framing: Framing,
+    /// Speed of the serial line, in baud, where it is another than the family's.
+    pub(crate) baud: Option<u32>,
     /// Which of several devices on a line is spoken to.
     pub(crate) unit: u8,
     /// Whether requests carry a CRC where the family leaves it open.
@@ -240,6 +282,12 @@ impl Protocol {
         self.family
     }
 
+    /// What its devices are for.
+    #[must_use]
+    pub fn class(&self) -> DeviceClass {
+        self.class
+    }
+
     /// What to ask when nothing else is said.
     #[must_use]
     pub fn default_command(&self) -> &str {
@@ -250,6 +298,12 @@ impl Protocol {
     #[must_use]
     pub fn status_commands(&self) -> &[String] {
         &self.status_commands
+    }
+
+    /// What the station asks besides, to know the mode and the warnings.
+    #[must_use]
+    pub fn watch_commands(&self) -> &[String] {
+        &self.watch_commands
     }
 
     /// What to ask for the settings.

@@ -11,4 +11,7 @@ mod ask;
 mod damage;
 mod files;
 mod frames;
+mod jbd;
+mod jk;
+mod modbus;
 mod scan;

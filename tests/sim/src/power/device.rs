@@ -4,10 +4,17 @@
 
 use super::plant::Plant;
 
+/// The part of the sun that the inverter has; the rest is the charger's.
+const INVERTER_SUN: f64 = 0.6;
+/// The part of the current that goes through each of the two batteries.
+const BATTERY_PART: f64 = 0.5;
+/// Ampere hours of each.
+const BATTERY_AH: u8 = 140;
+
 /// Which device.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum DeviceKind {
-    /// A Voltronic inverter; it knows QPI, QPIGS, QPIRI, QFLAG and QPIWS, and refuses everything else.
+    /// A Voltronic inverter; it knows QPI, QPIGS, QPIRI, QFLAG, QPIWS and the usual settings, and refuses everything else.
     Pi30,
     /// A Daly battery.
     Daly,
@@ -20,7 +27,7 @@ pub enum DeviceKind {
 impl DeviceKind {
     /// The answer to the requests in `heard`, and how many bytes of it were one; `None`: it is not complete yet.
     #[must_use]
-    pub fn answer(self, plant: &Plant, heard: &[u8]) -> Option<(usize, Vec<u8>)> {
+    pub fn answer(self, plant: &mut Plant, heard: &[u8]) -> Option<(usize, Vec<u8>)> {
         match self {
             DeviceKind::Pi30 => {
                 let end = heard.iter().position(|byte| *byte == b'\r')?;
@@ -44,8 +51,16 @@ impl DeviceKind {
     }
 }
 
-fn pi30(plant: &Plant, command: &[u8]) -> Vec<u8> {
-    let (into, out) = (plant.battery_a().max(0.0), (-plant.battery_a()).max(0.0));
+/// From the charger into the battery.
+fn charger_a(plant: &Plant) -> f64 {
+    plant.solar_w() * (1.0 - INVERTER_SUN) / plant.battery_v()
+}
+
+fn pi30(plant: &mut Plant, command: &[u8]) -> Vec<u8> {
+    // What the charger gives, the inverter does not see.
+    let own_a = plant.battery_a() - charger_a(plant);
+    let (into, out) = (own_a.max(0.0), (-own_a).max(0.0));
+    let solar_w = plant.solar_w() * INVERTER_SUN;
     let body = match command {
         b"QPI" => "(PI30".to_owned(),
         b"QPIGS" => format!(
@@ -55,16 +70,17 @@ fn pi30(plant: &Plant, command: &[u8]) -> Vec<u8> {
             plant.load_w() / 50.0,
             plant.battery_v(),
             plant.charge_percent(),
-            plant.solar_w() / 120.5,
+            solar_w / 120.5,
             plant.battery_v(),
-            plant.solar_w(),
+            solar_w,
         ),
-        b"QPIRI" => {
-            "(230.0 21.7 230.0 50.0 21.7 5000 5000 48.0 46.0 42.0 56.4 54.0 2 30 060 0 2 2 9 01 0 0 54.0 0 1".to_owned()
-        }
-        b"QFLAG" => "(EakxyDbjuvz".to_owned(),
+        b"QPIRI" => plant.inverter.ratings(),
+        b"QFLAG" => plant.inverter.flags(),
         b"QPIWS" => "(00000000000000000000000000000000".to_owned(),
-        _ => "(NAK".to_owned(),
+        setting => {
+            let done = std::str::from_utf8(setting).is_ok_and(|setting| plant.inverter.set(setting).is_some());
+            if done { "(ACK" } else { "(NAK" }.to_owned()
+        }
     };
     let mut frame = body.into_bytes();
     let crc = xmodem(&frame).to_be_bytes();
@@ -113,7 +129,8 @@ fn daly(plant: &Plant, opcode: u8) -> Vec<u8> {
         0x90 => {
             let [v, a] = [
                 whole(plant.battery_v() * 10.0),
-                whole(30_000.0 + plant.battery_a() * 10.0),
+                // Daly counts what leaves the battery.
+                whole(30_000.0 - plant.battery_a() * BATTERY_PART * 10.0),
             ]
             .map(u16::to_be_bytes);
             let soc = whole(plant.charge_percent() * 10.0).to_be_bytes();
@@ -144,21 +161,24 @@ fn jk_nw(plant: &Plant) -> Vec<u8> {
         values.extend([cell + 1, high, low]);
     }
     let direction = if plant.battery_a() >= 0.0 { 0x8000 } else { 0 };
-    let words = [
+    let percent = u16::from(whole(plant.charge_percent()).to_be_bytes()[1]);
+    // Tags in their order, as the devices send them; that of the charge has one byte.
+    for (tag, word) in [
         (0x80, 31),
         (0x81, 24),
         (0x82, 25),
         (0x83, whole(plant.battery_v() * 100.0)),
-        (0x84, whole(plant.battery_a().abs() * 100.0) | direction),
+        (0x84, whole(plant.battery_a().abs() * BATTERY_PART * 100.0) | direction),
+        (0x85, percent),
         (0x87, 57),
         (0x8A, 16),
-    ];
-    for (tag, word) in words {
+    ] {
         let [high, low] = u16::to_be_bytes(word);
-        values.extend([tag, high, low]);
+        values.push(tag);
+        values.extend((tag != 0x85).then_some(high));
+        values.push(low);
     }
-    let percent = whole(plant.charge_percent()).to_be_bytes()[1];
-    values.extend([0x85, percent, 0xAB, 1, 0xAC, 1]);
+    values.extend([0xAA, 0, 0, 0, BATTERY_AH, 0xAB, 1, 0xAC, 1]);
     let mut frame = vec![0x4E, 0x57, 0, 0, 0, 0, 0, 0, 6, 0, 1];
     frame.extend(values);
     frame.extend([0, 0, 0, 0, 0x68]);
@@ -174,9 +194,9 @@ fn vedirect(plant: &Plant) -> Vec<u8> {
     let lines = [
         ("PID", "0xA056".to_owned()),
         ("V", format!("{:.0}", plant.battery_v() * 1000.0)),
-        ("I", format!("{:.0}", plant.solar_w() / plant.battery_v() * 1000.0)),
+        ("I", format!("{:.0}", charger_a(plant) * 1000.0)),
         ("VPV", "120500".to_owned()),
-        ("PPV", format!("{:.0}", plant.solar_w())),
+        ("PPV", format!("{:.0}", plant.solar_w() * (1.0 - INVERTER_SUN))),
         ("CS", if plant.solar_w() > 0.0 { "3" } else { "0" }.to_owned()),
         ("ERR", "0".to_owned()),
     ];

@@ -2,7 +2,7 @@
 //!
 //! Owns: the pseudo-terminal and the link; both go when it is dropped, which is what pulling the plug looks like.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, VecDeque};
 use std::ffi::OsStr;
 use std::fs::{self, File};
 use std::io;
@@ -27,6 +27,8 @@ const NOBODY: Duration = Duration::from_millis(20);
 const SAYS_EVERY: Duration = Duration::from_secs(1);
 /// Most kinds of question that are counted.
 const MOST_COUNTED: usize = 64;
+/// Most frames that are kept.
+const MOST_LOGGED: usize = 256;
 
 /// What is wrong with a line.
 #[derive(Clone, Debug, Default)]
@@ -41,6 +43,8 @@ pub struct Faults {
     pub echo: bool,
     /// Bytes to a piece, with a pause between; 0: the whole at once.
     pub split: usize,
+    /// What begins so is done, and not answered.
+    pub mute: &'static [u8],
     /// How many seconds of the plant go by in one of ours.
     pub speed: f64,
 }
@@ -54,6 +58,8 @@ struct Panel {
     faults: Faults,
     /// How often each question was heard, and when.
     heard: BTreeMap<Vec<u8>, Heard>,
+    /// What was heard last, the oldest first.
+    log: VecDeque<Vec<u8>>,
 }
 
 /// A question over time.
@@ -98,8 +104,21 @@ impl Knobs {
         self.lock().heard.clear();
     }
 
+    /// The frames that were heard last, the oldest first.
+    #[must_use]
+    pub fn log(&self) -> Vec<Vec<u8>> {
+        self.lock().log.iter().cloned().collect()
+    }
+
     fn note(&self, asked: &[u8]) {
-        let (counts, now) = (&mut self.lock().heard, Instant::now());
+        tracing::debug!(frame = %asked.escape_ascii(), "heard");
+        let panel = &mut *self.lock();
+        if panel.log.len() == MOST_LOGGED {
+            panel.log.pop_front();
+        }
+        panel.log.push_back(asked.to_vec());
+        let counts = &mut panel.heard;
+        let now = Instant::now();
         if counts.len() < MOST_COUNTED || counts.contains_key(asked) {
             let new = Heard {
                 count: 0,
@@ -182,9 +201,13 @@ impl Line {
                 }
             };
             let said = said.or_else(|| {
-                let (len, answer) = kind.answer(&plant, &heard)?;
+                let (len, answer) = kind.answer(&mut plant, &heard)?;
                 let asked: Vec<u8> = heard.drain(..len.min(heard.len())).collect();
                 knobs.note(&asked);
+                let mute = knobs.faults().mute;
+                if !mute.is_empty() && asked.starts_with(mute) {
+                    return None;
+                }
                 Some(if knobs.faults().echo {
                     [asked, answer].concat()
                 } else {

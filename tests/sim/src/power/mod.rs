@@ -1,9 +1,10 @@
 //! A simulated solar plant and the devices on it: an inverter, batteries, a charger.
 //!
-//! `plant` is pure: a physical model in virtual time. `device` speaks the wires of four makers, `line` brings that to a
+//! `plant` is pure: a physical model in virtual time. `inverter` is what is set on it. `device` speaks the wires of four makers, `line` brings that to a
 //! pseudo-terminal, with the faults of real lines.
 
 mod device;
+mod inverter;
 mod jk_ble;
 mod line;
 mod plant;

@@ -2,6 +2,8 @@
 
 use std::f64::consts::PI;
 
+use super::inverter::Inverter;
+
 /// Peak of the panels, in watts.
 const PANELS_W: f64 = 3200.0;
 /// Energy of the full battery, in watt-hours: 16 cells of 280 Ah.
@@ -24,6 +26,8 @@ pub struct Plant {
     hour: f64,
     /// 0 to 1.
     charge: f64,
+    /// How the inverter is set.
+    pub(super) inverter: Inverter,
 }
 
 impl Plant {
@@ -33,6 +37,7 @@ impl Plant {
         Plant {
             hour: hour.rem_euclid(24.0),
             charge: charge.clamp(0.0, 1.0),
+            inverter: Inverter::default(),
         }
     }
 
