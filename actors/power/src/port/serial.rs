@@ -40,8 +40,9 @@ impl Serial {
 
 /// The library says "no device" of a line that is locked, be it by `TIOCEXCL` or by `flock`.
 fn refusal(error: tokio_serial::Error) -> io::Error {
+    use tokio_serial::ErrorKind as Kind;
     match error.kind {
-        tokio_serial::ErrorKind::NoDevice => io::Error::new(ErrorKind::ResourceBusy, "another program uses it"),
-        _ => error.into(),
+        Kind::NoDevice => io::Error::new(ErrorKind::ResourceBusy, "another program uses it"),
+        Kind::InvalidInput | Kind::Unknown | Kind::Io(_) => error.into(),
     }
 }
