@@ -9,6 +9,8 @@ mod auth;
 #[cfg(test)]
 mod backup;
 #[cfg(test)]
+mod ble;
+#[cfg(test)]
 mod broker;
 #[cfg(test)]
 mod chaos;
@@ -51,6 +53,8 @@ mod mqtt;
 mod mqtt_lost;
 #[cfg(test)]
 mod people;
+#[cfg(test)]
+mod plug;
 #[cfg(test)]
 mod poison;
 #[cfg(test)]
