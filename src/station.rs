@@ -123,6 +123,7 @@ pub(crate) fn open(config: &Config) -> anyhow::Result<Opened> {
     let secret = Secret::beside(path).with_context(|| format!("the secret {}", secret::path(path).display()))?;
     let seal = Seal::new(secret.bytes());
     let mut projections = repeater::projections();
+    projections.extend(power::projections());
     projections.extend(gate::projections(&seal));
     let (journal, journal_child) = Journal::open(&config.journal, projections)
         .with_context(|| format!("cannot open the journal {} (journal.path)", path.display()))?;

@@ -45,7 +45,7 @@ impl Adding {
     }
 
     /// Runs a long read when there is a turn for it. The turn lasts as long as the read, even if nobody waits for it any more.
-    async fn run<T, E>(&self, read: impl FnOnce() -> Result<T, E> + Send + 'static) -> Result<T, Problem>
+    pub(super) async fn run<T, E>(&self, read: impl FnOnce() -> Result<T, E> + Send + 'static) -> Result<T, Problem>
     where
         T: Send + 'static,
         E: Display + Send + 'static,

@@ -57,7 +57,7 @@ impl Scene {
     fn frames(&self) -> Vec<String> {
         let text = |frame: Vec<u8>| String::from_utf8_lossy(&frame[..frame.len() - 3]).into_owned();
         let log = self.plug.knobs.log().into_iter().map(text);
-        log.filter(|frame| !matches!(frame.as_str(), "QPIGS" | "Q1" | "QFLAG"))
+        log.filter(|frame| !matches!(frame.as_str(), "QPIGS" | "Q1" | "QMOD" | "QPIWS" | "QFLAG"))
             .collect()
     }
 

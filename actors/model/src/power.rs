@@ -1,11 +1,18 @@
 //! The words of the power system: devices, their readings and their alarms, as the journal and the API tell them.
 
+mod system;
+
 use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
 use crate::{EventData, Timestamp};
+
+pub use system::{AlarmOfDevice, BatteryBank, PowerSystem, SystemUnit, Toward};
+
+/// The type of the event that has [`MinuteReadings`].
+pub const MINUTE_READINGS: &str = "minute_readings";
 
 /// A value as a device gave it.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, ToSchema)]
@@ -44,6 +51,77 @@ pub struct Measured {
     pub gap: Option<String>,
 }
 
+/// What a device is for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize, ToSchema)]
+#[serde(rename_all = "lowercase")]
+pub enum DeviceClass {
+    /// Makes mains of a battery, and charges it.
+    Inverter,
+    /// A battery with its management.
+    Battery,
+    /// Charges a battery from the sun.
+    Charger,
+    /// Only measures.
+    Meter,
+}
+
+/// What a reading is for the station, whatever the protocol calls it. What goes into the battery is
+/// `battery_current` + `battery_charge_current` - `battery_discharge_current`, those of them that a device has.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize, ToSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum ReadingRole {
+    /// The voltage of the whole battery.
+    BatteryVoltage,
+    /// Into the battery; negative: out of it.
+    BatteryCurrent,
+    /// Into the battery.
+    BatteryChargeCurrent,
+    /// Out of the battery. Negative, where a device has this current alone: into it.
+    BatteryDischargeCurrent,
+    /// Into the battery; negative: out of it.
+    BatteryPower,
+    /// How full the battery is, in percent.
+    StateOfCharge,
+    /// What is left in the battery.
+    RemainingCapacity,
+    /// What the battery holds when it is full.
+    FullCapacity,
+    /// The voltage of one cell.
+    CellVoltage,
+    /// How warm something is that must not get hot.
+    Temperature,
+    /// What comes from the sun. Where a device has several, they add up.
+    SolarPower,
+    /// Of the panels.
+    SolarVoltage,
+    /// What goes to the load. Where a device has several, they add up.
+    LoadPower,
+    /// The same, with what only swings to and fro.
+    LoadApparentPower,
+    /// Out of the battery's voltage to the load.
+    LoadCurrent,
+    /// How much of what it can carry.
+    LoadPercent,
+    /// Of the output.
+    OutputVoltage,
+    /// Of the output.
+    OutputFrequency,
+    /// From the grid; negative: into it.
+    GridPower,
+    /// Into the grid.
+    GridFeedPower,
+    /// Of the grid.
+    GridVoltage,
+    /// Of the grid.
+    GridFrequency,
+    /// What the device is doing, in words.
+    Mode,
+    /// Its serial number.
+    Serial,
+    /// Something that is on (1) or off (0).
+    Switch,
+}
+
 /// How far a value can be relied on.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 #[serde(rename_all = "lowercase")]
@@ -68,6 +146,12 @@ pub struct PowerReading {
     pub at: Timestamp,
     /// How far to rely on it.
     pub quality: ReadingQuality,
+    /// What it is for the station, if anything.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub role: Option<ReadingRole>,
+    /// The unit of a parallel system that it is of.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub unit_number: Option<u8>,
 }
 
 /// Whether a device is there.
@@ -123,6 +207,8 @@ pub enum AlarmKind {
     Warning,
     /// The device says nothing.
     DeviceSilent,
+    /// Nothing comes from the sun, at hours when it did the day before.
+    SunGone,
 }
 
 /// An alarm, raised or cleared.
@@ -147,6 +233,8 @@ pub struct Alarm {
 pub struct DeviceStatus {
     /// What it speaks.
     pub protocol: String,
+    /// What it is for.
+    pub class: DeviceClass,
     /// Where it is.
     pub port: String,
     /// Whether it is there.
@@ -204,6 +292,51 @@ pub struct EnergyDay {
     pub load_wh: Option<f64>,
 }
 
+/// What one reading was over some time.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, ToSchema)]
+pub struct Rollup {
+    /// The unit, empty where there is none.
+    pub unit: String,
+    /// What it is for the station.
+    pub role: ReadingRole,
+    /// How often it was read.
+    pub count: u32,
+    /// The lowest.
+    pub min: f64,
+    /// The mean of all.
+    pub mean: f64,
+    /// The highest.
+    pub max: f64,
+    /// Of a power: what went through.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub energy_wh: Option<f64>,
+}
+
+impl Rollup {
+    /// Takes in what the same reading was at another time.
+    pub fn merge(&mut self, other: &Rollup) {
+        let count = self.count.saturating_add(other.count).max(1);
+        let part = f64::from(other.count) / f64::from(count);
+        self.mean += (other.mean - self.mean) * part;
+        self.min = self.min.min(other.min);
+        self.max = self.max.max(other.max);
+        self.count = count;
+        self.energy_wh = match (self.energy_wh, other.energy_wh) {
+            (Some(mine), Some(theirs)) => Some(mine + theirs),
+            (mine, theirs) => mine.or(theirs),
+        };
+    }
+}
+
+/// What the readings of a device were in one minute, from every poll.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, ToSchema)]
+pub struct MinuteReadings {
+    /// When the minute began.
+    pub minute: Timestamp,
+    /// By name; the cells of a battery as one.
+    pub readings: BTreeMap<String, Rollup>,
+}
+
 /// A fact about a device. In the journal it is the payload alone; the kind is the event's `type`.
 #[derive(Clone, Debug, PartialEq, Serialize, ToSchema)]
 #[serde(untagged)]
@@ -222,6 +355,8 @@ pub enum PowerEvent {
     AlarmCleared(Alarm),
     /// A day is over.
     EnergyDay(EnergyDay),
+    /// A minute is over.
+    MinuteReadings(MinuteReadings),
 }
 
 impl EventData for PowerEvent {
@@ -234,6 +369,7 @@ impl EventData for PowerEvent {
             PowerEvent::AlarmRaised(_) => "alarm_raised",
             PowerEvent::AlarmCleared(_) => "alarm_cleared",
             PowerEvent::EnergyDay(_) => "energy_day",
+            PowerEvent::MinuteReadings(_) => MINUTE_READINGS,
         }
     }
 }

@@ -157,6 +157,9 @@ pub fn problems(config: &PowerConfig) -> Vec<(String, String)> {
 fn name_problem(name: &str) -> Option<String> {
     let fits = |c: char| c.is_ascii_lowercase() || c.is_ascii_digit() || c == '-' || c == '_';
     let good = (1..=MAX_NAME).contains(&name.len()) && name.chars().all(fits);
+    if name == crate::SYSTEM {
+        return Some(format!("{name} is the name of all devices together"));
+    }
     (!good).then(|| format!("the name must have 1 to {MAX_NAME} of a-z, 0-9, - and _"))
 }
 

@@ -51,6 +51,8 @@ const TRIES: u32 = 3;
 const RETRY_AFTER: Duration = Duration::from_millis(100);
 /// How often the memory is stored if nothing happens, so that little energy is lost with us.
 const REMEMBER_EVERY: Duration = Duration::from_secs(60);
+/// Least pause between two questions for what seldom changes: the mode, the warnings.
+const WATCH_S: f64 = 10.0;
 /// How often the counts of the line are shown if nothing else changes.
 const SHOW_EVERY: Duration = Duration::from_secs(5);
 /// Most readings that are shown of one device, which may make up names.
@@ -176,7 +178,13 @@ impl Device {
                 None
             })
             .unwrap_or_default();
-        let watch = Watch::new(protocol.name(), &config.port, config.alarms.clone(), memory, now());
+        let watch = Watch::new(
+            (protocol.name(), protocol.class()),
+            &config.port,
+            config.alarms.clone(),
+            memory,
+            now(),
+        );
         Ok(Device {
             commands: commands(&protocol, config),
             refused_again: Duration::from_secs_f64(config.settings_poll_s),
@@ -445,6 +453,8 @@ impl Keeper {
                     measured: taken.measured.clone(),
                     at,
                     quality: taken.quality,
+                    role: taken.role,
+                    unit_number: taken.unit_number,
                 };
                 shown.insert(taken.name.clone(), reading);
             }
@@ -501,14 +511,20 @@ fn commands(protocol: &Protocol, config: &DeviceConfig) -> Vec<Polled> {
     let heard_only = |code: &str| protocol.request(code).is_ok_and(|request| request.is_heard_only());
     let polled = |configured: &[String], own: &[String], pause_s: f64, is_setting: bool| -> Vec<Polled> {
         let codes = if configured.is_empty() { own } else { configured };
+        // A protocol may name a command whose argument it leaves open.
+        let can_be_asked = |code: &&String| protocol.request(code).is_ok();
         let one = |code: &String| Polled {
             code: code.clone(),
             every: Duration::from_secs_f64(if heard_only(code) { 0.0 } else { pause_s }),
             is_setting,
         };
-        codes.iter().map(one).collect()
+        codes.iter().filter(can_be_asked).map(one).collect()
     };
     let mut commands = polled(&config.status, protocol.status_commands(), config.poll_s, false);
+    if config.status.is_empty() {
+        let pause_s = config.poll_s.max(WATCH_S);
+        commands.extend(polled(protocol.watch_commands(), &[], pause_s, false));
+    }
     let settings = protocol.setting_read_commands();
     commands.extend(polled(&config.settings, settings, config.settings_poll_s, true));
     commands

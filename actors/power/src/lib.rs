@@ -17,6 +17,7 @@ mod decode;
 pub mod detect;
 mod device;
 mod error;
+pub mod history;
 mod own;
 mod port;
 mod protocol;
@@ -43,6 +44,15 @@ pub use protocol::{
 pub use query::{Device, devices};
 pub use reading::{Gap, Quality, Reading, Value};
 pub use wire::{Scan, quiet};
+
+/// The name of all devices together, which none of them may have.
+pub const SYSTEM: &str = "system";
+
+/// The tables that the group's questions are answered from.
+#[must_use]
+pub fn projections() -> Vec<Box<dyn journal::Projection>> {
+    vec![Box::new(history::PowerHistory)]
+}
 
 /// The group `power`: one child a device, by its name. What one of them does to its own never reaches the others.
 /// None where no device is configured. Beside it the handle through which the devices are asked.

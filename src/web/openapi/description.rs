@@ -35,6 +35,8 @@ use crate::web::{
         power::list_devices,
         power::get_device,
         power::settings::list_settings,
+        power::history::get_history,
+        power::history::get_energy,
         statistics::get_statistics,
         statistics::get_quality,
         export::get_csv,
@@ -163,7 +165,7 @@ fn description_names_every_path_and_refers_to_nothing_missing() {
         let name = reference.split('"').next().unwrap();
         assert!(schemas.contains_key(name), "{name} is referred to and missing");
     }
-    assert_eq!(description["paths"].as_object().unwrap().len(), 43);
+    assert_eq!(description["paths"].as_object().unwrap().len(), 45);
 }
 
 #[test]

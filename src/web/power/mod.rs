@@ -1,5 +1,6 @@
 //! `/api/v1/power`: inverters, batteries and chargers, as they are now, and what can be set on them.
 
+pub(crate) mod history;
 pub(crate) mod settings;
 
 use actix_web::web::{Data, Json, Path, ServiceConfig, resource};
@@ -13,7 +14,8 @@ pub(super) fn routes(config: &mut ServiceConfig) {
     config
         .service(resource("/api/v1/power").get(list_devices))
         .service(resource("/api/v1/power/{device}").get(get_device))
-        .service(resource("/api/v1/power/{device}/settings").get(settings::list_settings));
+        .service(resource("/api/v1/power/{device}/settings").get(settings::list_settings))
+        .configure(history::routes);
 }
 
 /// Every device with its state, its alarms and its newest readings.

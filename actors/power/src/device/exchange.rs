@@ -171,7 +171,7 @@ impl Hearing<'_, '_> {
     fn take(&mut self, request: &Request<'_>, len: usize) -> Result<Vec<Taken>, Failure> {
         let frame: Vec<u8> = self.wire.bytes.drain(..len.min(self.wire.bytes.len())).collect();
         let decoded = request.decode(&frame);
-        let decoded = decoded.map(|readings| take(request.command(), &readings));
+        let decoded = decoded.map(|readings| take(request, &readings));
         self.wire.frame = frame;
         let taken = match decoded {
             Ok(taken) => taken,

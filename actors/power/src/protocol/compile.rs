@@ -47,6 +47,10 @@ pub(super) fn compile(name: &str, file: &ProtocolFile, base: Option<&Protocol>) 
         .family
         .or_else(|| base.map(|base| base.family))
         .ok_or_else(|| fault("family", "is missing; without `extends` a file has to name one"))?;
+    let class = file
+        .class
+        .or_else(|| base.map(|base| base.class))
+        .ok_or_else(|| fault("class", "is missing; without `extends` a file has to name one"))?;
     let commands = commands(file, base, family)?;
     let by_code: HashMap<Box<str>, usize> = commands
         .iter()
@@ -62,8 +66,10 @@ pub(super) fn compile(name: &str, file: &ProtocolFile, base: Option<&Protocol>) 
         name: name.into(),
         id: file.id.as_str().into(),
         family,
+        class,
         default_command: default_command(file, base)?,
         status_commands: inherited(&file.status_commands, |base| &base.status_commands),
+        watch_commands: inherited(&file.watch_commands, |base| &base.watch_commands),
         setting_read_commands: inherited(&file.setting_read_commands, |base| &base.setting_read_commands),
         identify: file
             .identify
@@ -167,6 +173,11 @@ fn command(file: &CommandFile, family: Family) -> Result<Command, Fault> {
         None => None,
         Some(pattern) => Some(whole(pattern).map_err(at)?),
     };
+    if file.per_unit && pattern.is_none() {
+        return Err(at(
+            "per_unit needs a pattern whose first group is the number of the unit".to_owned(),
+        ));
+    }
     let opcode = match &file.opcode_hex {
         None => Vec::new(),
         Some(text) => bytes(text).ok_or_else(|| at(format!("opcode_hex {text:?} is not hexadecimal")))?,
@@ -188,6 +199,7 @@ fn command(file: &CommandFile, family: Family) -> Result<Command, Fault> {
         label: file.label.as_str().into(),
         kind: file.kind,
         layout,
+        per_unit: file.per_unit,
         pattern,
         opcode: opcode.into(),
         record_type: file.record_type,

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use serde::Deserialize;
+pub use model::power::ReadingRole as Role;
 
 /// `(raw - bias) / div * mul`. Division, not multiplication by a fraction: it gives the decimals that people expect.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -135,34 +135,14 @@ pub(crate) enum RequestPart {
     MonthName(usize, usize),
 }
 
-/// What a reading is for the station: what alarms and energy are made of, whatever the protocol calls it.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize)]
-#[serde(rename_all = "snake_case")]
-pub enum Role {
-    /// The voltage of the whole battery.
-    BatteryVoltage,
-    /// How full the battery is, in percent.
-    StateOfCharge,
-    /// The voltage of one cell.
-    CellVoltage,
-    /// How warm something is that must not get hot.
-    Temperature,
-    /// What comes from the sun.
-    SolarPower,
-    /// What goes to the load.
-    LoadPower,
-}
-
-impl Role {
-    /// What such a value can be at all, in volts, percent, degrees Celsius. A sensor that is torn off reads far beyond.
-    pub(super) fn range(self, unit: &str) -> (f64, f64) {
-        match (self, unit) {
-            (Role::CellVoltage, "V") => (0.0, 5.0),
-            (Role::BatteryVoltage, "V") => (0.0, 1000.0),
-            (Role::StateOfCharge, "%") => (0.0, 100.0),
-            (Role::Temperature, "°C") => (-60.0, 200.0),
-            _ => EVERYTHING,
-        }
+/// What a value of this role can be at all, in volts, percent, degrees Celsius. A sensor that is torn off reads far beyond.
+pub(super) fn range(role: Role, unit: &str) -> (f64, f64) {
+    match (role, unit) {
+        (Role::CellVoltage, "V") => (0.0, 5.0),
+        (Role::BatteryVoltage, "V") => (0.0, 1000.0),
+        (Role::StateOfCharge, "%") => (0.0, 100.0),
+        (Role::Temperature, "°C") => (-60.0, 200.0),
+        _ => EVERYTHING,
     }
 }
 
@@ -226,6 +206,14 @@ impl Field {
     /// Whether it counts time: it changes with every answer, and that says nothing.
     pub(crate) fn is_clock(&self) -> bool {
         matches!(self.kind, FieldKind::Bytes(BytesKind::Uptime))
+    }
+
+    /// Whether it holds a flag of this name.
+    pub(crate) fn has_flag(&self, name: &str) -> bool {
+        let FieldKind::Text(TextKind::BitChars { bits, .. }) = &self.kind else {
+            return false;
+        };
+        bits.iter().any(|bit| **bit == *name)
     }
 
     /// Whether a reading of this name is this field's; `{n}` stands for two digits.

@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 
+use model::power::DeviceClass;
 use serde::Deserialize;
 
 use super::agreement::Agreement;
@@ -20,8 +21,11 @@ pub(super) struct ProtocolFile {
     /// The protocol whose commands this one has, except where it says otherwise.
     pub(super) extends: Option<String>,
     pub(super) family: Option<Family>,
+    pub(super) class: Option<DeviceClass>,
     pub(super) default_command: Option<String>,
     pub(super) status_commands: Option<Vec<String>>,
+    /// What the station asks besides.
+    pub(super) watch_commands: Option<Vec<String>>,
     pub(super) setting_read_commands: Option<Vec<String>>,
     pub(super) identify: Option<Vec<Vec<String>>>,
     pub(super) module_address_hex: Option<String>,
@@ -48,6 +52,9 @@ pub(super) struct CommandFile {
     #[serde(default)]
     pub(super) layout: Layout,
     pub(super) pattern: Option<String>,
+    /// Its argument is the number of a unit of a parallel system.
+    #[serde(default)]
+    pub(super) per_unit: bool,
     pub(super) opcode_hex: Option<String>,
     pub(super) record_type: Option<u8>,
     pub(super) request_crc: Option<bool>,

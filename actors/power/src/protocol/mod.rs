@@ -15,6 +15,7 @@ use std::collections::HashMap;
 use std::ops::RangeInclusive;
 use std::sync::Arc;
 
+use model::power::DeviceClass;
 use regex_lite::Regex;
 use serde::Deserialize;
 
@@ -140,6 +141,8 @@ pub struct Command {
     pub(crate) layout: Layout,
     /// Matches the whole command, its argument in group 1; none where the command takes none.
     pub(crate) pattern: Option<Regex>,
+    /// Its argument is the number of a unit of a parallel system.
+    pub(crate) per_unit: bool,
     pub(crate) opcode: Box<[u8]>,
     pub(crate) record_type: Option<u8>,
     pub(crate) request_crc: Option<bool>,
@@ -209,7 +212,8 @@ impl Command {
     /// The field of the answer, whatever record that holds, to which a reading of this name belongs.
     pub(crate) fn field(&self, name: &str) -> Option<&Field> {
         let of_records = self.records.iter().flat_map(|record| &record.fields);
-        self.fields.iter().chain(of_records).find(|field| field.is_named(name))
+        let mut fields = self.fields.iter().chain(of_records);
+        fields.find(|field| field.is_named(name) || field.has_flag(name))
     }
 
     /// How many fields a good answer of characters has. Newer devices say more than is described, but not half as much again.
@@ -236,8 +240,10 @@ pub struct Protocol {
     pub(crate) name: Box<str>,
     pub(crate) id: Box<str>,
     pub(crate) family: Family,
+    pub(crate) class: DeviceClass,
     pub(crate) default_command: Box<str>,
     pub(crate) status_commands: Vec<String>,
+    pub(crate) watch_commands: Vec<String>,
     pub(crate) setting_read_commands: Vec<String>,
     pub(crate) identify: Vec<Vec<String>>,
     /// Where the device says for which voltage of the battery it is made, and by what that is divided to be volts.
@@ -276,6 +282,12 @@ impl Protocol {
         self.family
     }
 
+    /// What its devices are for.
+    #[must_use]
+    pub fn class(&self) -> DeviceClass {
+        self.class
+    }
+
     /// What to ask when nothing else is said.
     #[must_use]
     pub fn default_command(&self) -> &str {
@@ -286,6 +298,12 @@ impl Protocol {
     #[must_use]
     pub fn status_commands(&self) -> &[String] {
         &self.status_commands
+    }
+
+    /// What the station asks besides, to know the mode and the warnings.
+    #[must_use]
+    pub fn watch_commands(&self) -> &[String] {
+        &self.watch_commands
     }
 
     /// What to ask for the settings.

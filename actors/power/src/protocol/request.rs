@@ -89,6 +89,13 @@ impl Request<'_> {
         self
     }
 
+    /// The number of the unit of a parallel system that it asks for.
+    #[must_use]
+    pub fn unit_number(&self) -> Option<u8> {
+        let of_unit = self.command.per_unit.then_some(&self.argument);
+        of_unit.and_then(|number| number.parse().ok())
+    }
+
     /// What goes over the wire; empty where the device talks by itself.
     #[must_use]
     pub fn bytes(&self) -> &[u8] {

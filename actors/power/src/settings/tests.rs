@@ -1,3 +1,5 @@
+//! What may be set, to what, and how it is judged afterwards.
+
 use std::sync::Arc;
 
 use model::power::PowerValue;

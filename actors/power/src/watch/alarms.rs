@@ -100,6 +100,7 @@ impl Alarms {
     }
 }
 
+#[expect(clippy::wildcard_enum_match_arm, reason = "few roles have a limit")]
 fn by_role<'a>(limits: &AlarmConfig, taken: &'a Taken) -> Option<Judgement<'a>> {
     let value = taken.number()?;
     let (kind, limit, is_wrong, text) = match taken.role? {
@@ -133,7 +134,7 @@ fn by_role<'a>(limits: &AlarmConfig, taken: &'a Taken) -> Option<Judgement<'a>> 
                 format!("{} at {value} °C", words(&taken.name)),
             )
         }
-        Role::CellVoltage | Role::SolarPower | Role::LoadPower => return None,
+        _ => return None,
     };
     Some(Judgement {
         kind,

@@ -46,12 +46,11 @@ impl Energy {
     /// Adds what went through since each reading was taken last.
     pub(super) fn add(&mut self, now: Moment, code: &str, taken: &[Taken]) {
         for taken in taken {
-            let sum = match taken.role {
+            // What the units of a parallel system say of themselves is in what the device says, or is counted with the system.
+            let sum = match taken.role.filter(|_| taken.unit_number.is_none()) {
                 Some(Role::SolarPower) => &mut self.solar_wh,
                 Some(Role::LoadPower) => &mut self.load_wh,
-                Some(Role::BatteryVoltage | Role::StateOfCharge | Role::CellVoltage | Role::Temperature) | None => {
-                    continue;
-                }
+                Some(_) | None => continue,
             };
             let Some(watts) = taken.number() else { continue };
             let name = (code.to_owned(), taken.name.clone());

@@ -21,10 +21,11 @@ mod telling;
 use std::time::{Duration, Instant};
 
 use model::Timestamp;
-use model::power::{DeviceState, DeviceStatus, LineQuality, PowerEvent, ReadingChanged, SettingChanged};
+use model::power::{DeviceClass, DeviceState, DeviceStatus, LineQuality, PowerEvent, ReadingChanged, SettingChanged};
 use serde::{Deserialize, Serialize};
 
 use crate::config::AlarmConfig;
+use crate::history::Gathering;
 use alarms::Alarms;
 use energy::Energy;
 use link::Link;
@@ -65,12 +66,14 @@ pub(crate) struct Memory {
     online: Option<bool>,
     alarms: Alarms,
     energy: Energy,
+    gathering: Gathering,
 }
 
 /// Watches one device.
 #[derive(Debug)]
 pub(crate) struct Watch {
     protocol: String,
+    class: DeviceClass,
     port: String,
     limits: AlarmConfig,
     link: Link,
@@ -81,9 +84,16 @@ pub(crate) struct Watch {
 }
 
 impl Watch {
-    pub(crate) fn new(protocol: &str, port: &str, limits: AlarmConfig, memory: Memory, now: Moment) -> Watch {
+    pub(crate) fn new(
+        (protocol, class): (&str, DeviceClass),
+        port: &str,
+        limits: AlarmConfig,
+        memory: Memory,
+        now: Moment,
+    ) -> Watch {
         Watch {
             protocol: protocol.to_owned(),
+            class,
             port: port.to_owned(),
             limits,
             link: Link::new(now),
@@ -98,9 +108,11 @@ impl Watch {
     pub(crate) fn step(&mut self, now: Moment, happening: Happening<'_>) -> Vec<PowerEvent> {
         let mut events = Vec::new();
         events.extend(self.memory.energy.turn_day(now.at));
+        events.extend(self.memory.gathering.turn(now.at));
         match &happening {
             Happening::Answered { code, taken } => {
                 self.memory.energy.add(now, code, taken);
+                self.memory.gathering.add(now, code, taken);
                 events.extend(self.memory.alarms.judge(&self.limits, now.at, taken));
                 let changed = self.telling.changed(now.steady, taken);
                 events.extend(changed.map(|readings| PowerEvent::ReadingChanged(ReadingChanged { readings })));
@@ -133,6 +145,7 @@ impl Watch {
     pub(crate) fn status(&self) -> DeviceStatus {
         DeviceStatus {
             protocol: self.protocol.clone(),
+            class: self.class,
             port: self.port.clone(),
             state: self.link.state(),
             since: self.link.since(),

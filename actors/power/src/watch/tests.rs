@@ -2,7 +2,7 @@
 
 use super::*;
 use crate::protocol::Role;
-use model::power::{AlarmKind, Measured, PowerValue, ReadingQuality};
+use model::power::{AlarmKind, DeviceClass, Measured, PowerValue, ReadingQuality};
 
 const SECOND: Duration = Duration::from_secs(1);
 /// 2026-03-01 23:00 UTC.
@@ -20,7 +20,13 @@ impl Life {
             steady: Instant::now(),
         };
         Life {
-            watch: Watch::new("pi30", "/dev/x", AlarmConfig::default(), memory, now),
+            watch: Watch::new(
+                ("pi30", DeviceClass::Inverter),
+                "/dev/x",
+                AlarmConfig::default(),
+                memory,
+                now,
+            ),
             now,
         }
     }
@@ -63,6 +69,7 @@ fn taken(name: &str, value: f64, role: Option<Role>) -> Taken {
         },
         quality: ReadingQuality::Good,
         role,
+        unit_number: None,
         is_clock: false,
     }
 }
@@ -283,7 +290,7 @@ fn passcode_of_a_battery_stays_in_the_decoder() {
     let protocol = crate::Library::new().get("jk02").unwrap();
     let request = protocol.request("getInfo").unwrap();
     let readings = request.decode(&frame).unwrap();
-    let taken = take(request.command(), &readings);
+    let taken = take(&request, &readings);
     assert!(readings.iter().any(|reading| reading.name.contains("passcode")));
     assert!(
         !taken.is_empty() && !taken.iter().any(|taken| taken.name.contains("passcode")),

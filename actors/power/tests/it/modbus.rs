@@ -10,6 +10,7 @@ const METER: &str = r#"
 format = "power-protocol/1"
 id = "METER"
 family = "modbus"
+class = "meter"
 module_address_hex = "11"
 default_command = "all"
 

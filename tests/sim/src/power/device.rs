@@ -4,6 +4,13 @@
 
 use super::plant::Plant;
 
+/// The part of the sun that the inverter has; the rest is the charger's.
+const INVERTER_SUN: f64 = 0.6;
+/// The part of the current that goes through each of the two batteries.
+const BATTERY_PART: f64 = 0.5;
+/// Ampere hours of each.
+const BATTERY_AH: u8 = 140;
+
 /// Which device.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum DeviceKind {
@@ -44,8 +51,16 @@ impl DeviceKind {
     }
 }
 
+/// From the charger into the battery.
+fn charger_a(plant: &Plant) -> f64 {
+    plant.solar_w() * (1.0 - INVERTER_SUN) / plant.battery_v()
+}
+
 fn pi30(plant: &mut Plant, command: &[u8]) -> Vec<u8> {
-    let (into, out) = (plant.battery_a().max(0.0), (-plant.battery_a()).max(0.0));
+    // What the charger gives, the inverter does not see.
+    let own_a = plant.battery_a() - charger_a(plant);
+    let (into, out) = (own_a.max(0.0), (-own_a).max(0.0));
+    let solar_w = plant.solar_w() * INVERTER_SUN;
     let body = match command {
         b"QPI" => "(PI30".to_owned(),
         b"QPIGS" => format!(
@@ -55,9 +70,9 @@ fn pi30(plant: &mut Plant, command: &[u8]) -> Vec<u8> {
             plant.load_w() / 50.0,
             plant.battery_v(),
             plant.charge_percent(),
-            plant.solar_w() / 120.5,
+            solar_w / 120.5,
             plant.battery_v(),
-            plant.solar_w(),
+            solar_w,
         ),
         b"QPIRI" => plant.inverter.ratings(),
         b"QFLAG" => plant.inverter.flags(),
@@ -114,7 +129,8 @@ fn daly(plant: &Plant, opcode: u8) -> Vec<u8> {
         0x90 => {
             let [v, a] = [
                 whole(plant.battery_v() * 10.0),
-                whole(30_000.0 + plant.battery_a() * 10.0),
+                // Daly counts what leaves the battery.
+                whole(30_000.0 - plant.battery_a() * BATTERY_PART * 10.0),
             ]
             .map(u16::to_be_bytes);
             let soc = whole(plant.charge_percent() * 10.0).to_be_bytes();
@@ -150,7 +166,7 @@ fn jk_nw(plant: &Plant) -> Vec<u8> {
         (0x81, 24),
         (0x82, 25),
         (0x83, whole(plant.battery_v() * 100.0)),
-        (0x84, whole(plant.battery_a().abs() * 100.0) | direction),
+        (0x84, whole(plant.battery_a().abs() * BATTERY_PART * 100.0) | direction),
         (0x87, 57),
         (0x8A, 16),
     ];
@@ -159,7 +175,7 @@ fn jk_nw(plant: &Plant) -> Vec<u8> {
         values.extend([tag, high, low]);
     }
     let percent = whole(plant.charge_percent()).to_be_bytes()[1];
-    values.extend([0x85, percent, 0xAB, 1, 0xAC, 1]);
+    values.extend([0x85, percent, 0xAA, 0, 0, 0, BATTERY_AH, 0xAB, 1, 0xAC, 1]);
     let mut frame = vec![0x4E, 0x57, 0, 0, 0, 0, 0, 0, 6, 0, 1];
     frame.extend(values);
     frame.extend([0, 0, 0, 0, 0x68]);
@@ -175,9 +191,9 @@ fn vedirect(plant: &Plant) -> Vec<u8> {
     let lines = [
         ("PID", "0xA056".to_owned()),
         ("V", format!("{:.0}", plant.battery_v() * 1000.0)),
-        ("I", format!("{:.0}", plant.solar_w() / plant.battery_v() * 1000.0)),
+        ("I", format!("{:.0}", charger_a(plant) * 1000.0)),
         ("VPV", "120500".to_owned()),
-        ("PPV", format!("{:.0}", plant.solar_w())),
+        ("PPV", format!("{:.0}", plant.solar_w() * (1.0 - INVERTER_SUN))),
         ("CS", if plant.solar_w() > 0.0 { "3" } else { "0" }.to_owned()),
         ("ERR", "0".to_owned()),
     ];
