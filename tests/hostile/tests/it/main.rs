@@ -124,8 +124,11 @@ const SUBSCRIPTIONS: &[&str] = &["fuzz/seeds/websocket_message"];
 const CONFIGURATIONS: &[&str] = &["fuzz/seeds/configuration", "config"];
 const POWER_PROTOCOLS: &[&str] = &["fuzz/seeds/power_protocol", "actors/power/protocols"];
 
-/// What comes over the lines of power devices: the engine, and where its seeds are.
-const POWER_LINES: [(fn(&[u8]), &[&str]); 7] = [
+/// An engine, and where its seeds are.
+type Engine = (fn(&[u8]), &'static [&'static str]);
+
+/// What comes over the lines of power devices.
+const POWER_LINES: [Engine; 7] = [
     (power_voltronic, &["fuzz/seeds/power_voltronic"]),
     (power_caret, &["fuzz/seeds/power_caret"]),
     (power_jk, &["fuzz/seeds/power_jk"]),
