@@ -58,6 +58,8 @@ mod plug;
 #[cfg(test)]
 mod poison;
 #[cfg(test)]
+mod ports;
+#[cfg(test)]
 mod power;
 #[cfg(test)]
 mod power_cli;

@@ -50,12 +50,16 @@ fn inverter(pauses: &[Duration]) -> (Line, mpsc::Receiver<String>) {
                     "QMCHGCR" => "(010 020 030",
                     "QMUCHGCR" => "(002 010 020",
                     "POP00" => "(NAK",
+                    // Something else first, as from a question before it.
+                    "POP02" => "(230.0 21.7\r(ACK",
                     _ => "(ACK",
                 };
                 tell.send(code).unwrap();
                 // An answer is late because the device takes its time.
                 thread::park_timeout(pauses.next().unwrap_or_default());
-                stream.write_all(&pi30(answer)).unwrap();
+                for answer in answer.split('\r') {
+                    stream.write_all(&pi30(answer)).unwrap();
+                }
             }
         }
     });
@@ -101,6 +105,14 @@ async fn late_acknowledgement_is_not_taken_for_that_of_the_next_setting() {
     assert!(matches!(refused, Err(Failure::Refused(_))), "{refused:?}");
     let told: Vec<String> = told.try_iter().collect();
     assert_eq!(told, ["POP01", "POP00"], "what changes the device is sent once");
+}
+
+#[tokio::test]
+async fn answer_that_is_no_acknowledgement_is_passed_over_by_a_setting() {
+    let protocol = Library::new().get("pi30").unwrap();
+    let (line, _told) = inverter(&[]);
+    let answer = ask(&line, &protocol, "POP02").await.unwrap();
+    assert!(answer.contains("ACK"), "{answer}");
 }
 
 #[tokio::test]
