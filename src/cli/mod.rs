@@ -21,7 +21,7 @@ use std::process::ExitCode;
 
 use clap::{Parser, Subcommand};
 
-use crate::config::{self, Problem};
+use crate::config;
 use crate::station::Misconfigured;
 
 /// It was tried and did not work out.
@@ -142,7 +142,7 @@ fn complain(line: &dyn std::fmt::Display) {
 }
 
 /// Says all problems of a configuration.
-fn refuse(problems: &[Problem]) -> ExitCode {
+fn refuse(problems: &[impl std::fmt::Display]) -> ExitCode {
     let count = problems.len();
     let noun = if count == 1 { "problem" } else { "problems" };
     complain(&format_args!("stationd: the configuration has {count} {noun}:"));

@@ -19,6 +19,7 @@ mod device;
 mod error;
 pub mod history;
 mod overview;
+mod own;
 mod port;
 mod protocol;
 mod query;
@@ -56,11 +57,16 @@ pub fn projections() -> Vec<Box<dyn journal::Projection>> {
     vec![Box::new(history::PowerHistory)]
 }
 
-/// The group `power`: one child a device, by its name, and one that puts them together. What one of them does to its own never reaches the others.
+/// The group `power`: one child a device, by its name, and one that puts them together. What one of them does to its own
+/// never reaches the others.
 /// None where no device is configured. Beside it the handle through which the devices are asked.
 #[must_use]
 pub fn children(config: &PowerConfig, journal: &Journal) -> (Option<SupervisorSpec>, Power) {
-    let (mut library, mut lines) = (Library::new(), Vec::new());
+    let (mut library, refused) = config.library();
+    for problem in refused {
+        tracing::warn!(%problem, "protocol left out");
+    }
+    let mut lines = Vec::new();
     let (mut devices, mut members) = (Vec::new(), BTreeMap::new());
     for (name, config) in config {
         let parts = parts(config, &mut library, &mut lines);
@@ -97,7 +103,7 @@ fn parts(config: &DeviceConfig, library: &mut Library, lines: &mut Vec<(Address,
     let line = match known {
         Some((_, line)) => Arc::clone(line),
         None => {
-            let line = Arc::new(Line::new(address.clone(), config.speed(protocol.family())));
+            let line = Arc::new(Line::new(address.clone(), config.speed(&protocol)));
             lines.push((address, Arc::clone(&line)));
             line
         }

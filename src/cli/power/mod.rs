@@ -3,11 +3,18 @@
 mod frames;
 mod lists;
 
+use std::path::{Path, PathBuf};
+
 use clap::Subcommand;
 use power::Library;
 
+use super::complain;
+
 #[derive(Debug, clap::Args)]
 pub(super) struct Arguments {
+    /// A folder with protocols of your own, NAME.toml each, beside those in the program or in their place
+    #[arg(long, global = true, value_name = "DIR")]
+    protocols: Option<PathBuf>,
     #[command(subcommand)]
     action: Action,
 }
@@ -34,8 +41,17 @@ enum Action {
     },
 }
 
+/// The protocols in the program and those of the folder. A bad file is told, and the others are of use all the same.
+fn library(folder: Option<&Path>) -> Library {
+    let (library, problems) = folder.map(Library::with_folder).unwrap_or_default();
+    for problem in problems {
+        complain(&problem);
+    }
+    library
+}
+
 pub(super) fn power(arguments: &Arguments) -> anyhow::Result<()> {
-    let mut library = Library::new();
+    let mut library = library(arguments.protocols.as_deref());
     match &arguments.action {
         Action::Decode => frames::each_line(|line| frames::decode(&mut library, line)),
         Action::Encode => frames::each_line(|line| frames::encode(&mut library, line)),

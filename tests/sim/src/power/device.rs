@@ -167,18 +167,15 @@ fn jk_nw(plant: &Plant) -> Vec<u8> {
         (0x82, 25),
         (0x83, whole(plant.battery_v() * 100.0)),
         (0x84, whole(plant.battery_a().abs() * BATTERY_PART * 100.0) | direction),
-        (0x87, 57),
-        (0x8A, 16),
     ];
     for (tag, word) in words {
         let [high, low] = u16::to_be_bytes(word);
-        // Tags ascend; the charge is the one that has a byte.
-        if tag == 0x87 {
-            values.extend([0x85, whole(plant.charge_percent()).to_be_bytes()[1]]);
-        }
         values.extend([tag, high, low]);
     }
-    values.extend([0xAA, 0, 0, 0, BATTERY_AH, 0xAB, 1, 0xAC, 1]);
+    let percent = whole(plant.charge_percent()).to_be_bytes()[1];
+    values.extend([
+        0x85, percent, 0x87, 0, 57, 0x8A, 0, 16, 0xAA, 0, 0, 0, BATTERY_AH, 0xAB, 1, 0xAC, 1,
+    ]);
     let mut frame = vec![0x4E, 0x57, 0, 0, 0, 0, 0, 0, 6, 0, 1];
     frame.extend(values);
     frame.extend([0, 0, 0, 0, 0x68]);
