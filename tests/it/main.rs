@@ -9,6 +9,8 @@ mod auth;
 #[cfg(test)]
 mod backup;
 #[cfg(test)]
+mod ble;
+#[cfg(test)]
 mod broker;
 #[cfg(test)]
 mod chaos;
@@ -52,9 +54,13 @@ mod mqtt_lost;
 #[cfg(test)]
 mod people;
 #[cfg(test)]
+mod plug;
+#[cfg(test)]
 mod poison;
 #[cfg(test)]
 mod power;
+#[cfg(test)]
+mod power_cli;
 #[cfg(test)]
 mod power_history;
 #[cfg(test)]

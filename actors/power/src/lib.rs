@@ -10,7 +10,7 @@
 //! [`Protocol::request`] makes the bytes that ask, [`Request::scan`] finds where an answer ends, and [`Request::decode`] says
 //! what it means. Only the framing of a family is code ([`Family`]).
 //!
-//! `protocol`, `wire`, `decode` and `watch` are pure: no port, no clock, no actor.
+//! `protocol`, `wire`, `decode`, `watch`, `settings` and `detect` are pure: no port, no clock, no actor.
 
 mod config;
 mod decode;

@@ -280,16 +280,17 @@ pub(crate) async fn post_command(
         Err(error) => return Ok(failure(Kind::BadRequest, error)),
     };
     if request.command().kind() == CommandKind::Setting {
-        let setting = request.command().code();
-        let value = code.strip_prefix(setting).filter(|value| !value.is_empty());
-        let chosen = protocol.choose(setting);
+        let Some((setting, value)) = protocol.setting_in(code) else {
+            return Ok(failure(Kind::BadRequest, "this station does not write this setting so"));
+        };
+        let chosen = protocol.choose(&setting);
         let chosen = chosen.map_err(|refusal| Problem::new(Kind::BadRequest, refusal.to_string()))?;
         return set(
             &api,
             &caller,
             &device,
             effects::verb_of(chosen.risk()),
-            (setting, value),
+            (&setting, value.as_deref()),
         )
         .await;
     }

@@ -1,4 +1,4 @@
-//! One question and its answer over lines with the faults of real ones.
+//! Answers that come late, turns that are given up, and who comes before whom.
 
 use std::io::{Read, Write};
 use std::net::TcpListener;
