@@ -217,7 +217,10 @@ async fn historical(api: &Api, device: Option<&str>, hours: u32) -> Result<HttpR
     let to = Timestamp::now();
     let from = to.minus(Duration::from_hours(u64::from(hours)));
     let window = Asked::new(from, to, None, to).map_err(|refused| Problem::new(Kind::BadQuery, refused.to_string()))?;
-    let series = read_series(api, &device.name, Vec::new(), window).await?;
+    let switches = METRICS.iter().filter(|(_, role)| role.is_none());
+    let switches = switches.map(|(name, _)| (*name).to_owned()).collect();
+    let mut series = read_series(api, &device.name, Vec::new(), window).await?;
+    series.extend(read_series(api, &device.name, switches, window).await?);
     Ok(HttpResponse::Ok().json(metrics(&series)))
 }
 

@@ -38,7 +38,7 @@ impl Stand {
             ..JournalConfig::default()
         };
         let (journal, writer) = Journal::open(&config, vec![]).unwrap();
-        let (group, power) = children(&PowerConfig::from([("inverter".to_owned(), device)]), &journal);
+        let (group, power) = children(&PowerConfig::from_iter([("inverter".to_owned(), device)]), &journal);
         let root = SupervisorSpec::new("root")
             .child(writer)
             .children(group.map(Into::into));
