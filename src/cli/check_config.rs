@@ -8,8 +8,12 @@ use super::{FAILED, refuse};
 use crate::config::{self, DEFAULT_FILE};
 
 pub(super) fn check_config(file: Option<&Path>) -> ExitCode {
-    if let Err(problems) = config::load(file) {
-        return refuse(&problems);
+    let protocols = match config::load(file) {
+        Ok(config) => config.power.library().1,
+        Err(problems) => return refuse(&problems),
+    };
+    if !protocols.is_empty() {
+        return refuse(&protocols);
     }
     let name = file.map_or_else(|| Path::new(DEFAULT_FILE).display(), Path::display);
     match writeln!(io::stdout().lock(), "{name}: the configuration is good") {

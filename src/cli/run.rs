@@ -86,7 +86,7 @@ fn stage(config: &mut Config, directory: &Path) -> anyhow::Result<Demo> {
     });
     let lines = directory.join("lines");
     fs::create_dir(&lines)?;
-    for (name, device) in &mut config.power {
+    for (name, device) in &mut config.power.devices {
         device.port = lines.join(name).display().to_string();
     }
     let plant = power_plant(PowerPlantSettings {

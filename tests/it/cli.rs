@@ -190,3 +190,37 @@ fn actors_without_a_station_fail_with_its_address() {
     assert_eq!(printed.status.code(), Some(1));
     assert!(String::from_utf8_lossy(&printed.stderr).contains("http://127.0.0.1:1"));
 }
+
+#[test]
+fn own_protocol_is_listed_and_a_bad_one_is_told_with_file_and_key() {
+    let folder = TempDir::new().unwrap();
+    let text = "format = \"power-protocol/1\"\nid = \"OWN\"\nextends = \"pi30\"\n";
+    std::fs::write(folder.path().join("own.toml"), text).unwrap();
+    std::fs::write(folder.path().join("bad.toml"), format!("{text}remove = [\"QX\"]")).unwrap();
+    let path = folder.path().display().to_string();
+    let listed = output(&["power", "list-protocols", "--protocols", &path]);
+    let names = String::from_utf8(listed.stdout).unwrap();
+    assert!(listed.status.success() && names.contains("own ") && names.contains("pi41 "));
+    assert!(!names.contains("bad "));
+    let told = String::from_utf8(listed.stderr).unwrap();
+    assert!(told.contains("bad.toml: remove: \"QX\""), "{told}");
+
+    let file = folder.path().join("stationd.conf");
+    let section = format!("[power]\nprotocols = {path:?}\n[power.inverter]\nprotocol = ");
+    std::fs::write(&file, format!("{section}\"own\"")).unwrap();
+    let checked = output(&["check-config", "--config", &file.display().to_string()]);
+    assert_eq!(checked.status.code(), Some(2));
+    let told = String::from_utf8(checked.stderr).unwrap();
+    assert!(
+        told.contains("1 problem") && told.contains("bad.toml: remove"),
+        "{told}"
+    );
+
+    std::fs::write(&file, format!("{section}\"bad\"")).unwrap();
+    let checked = output(&["check-config", "--config", &file.display().to_string()]);
+    let told = String::from_utf8(checked.stderr).unwrap();
+    assert!(
+        told.contains("power.inverter.protocol: ") && told.contains("bad.toml: remove"),
+        "{told}"
+    );
+}

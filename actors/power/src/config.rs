@@ -1,15 +1,61 @@
 //! `[power.NAME]`: one inverter, battery or charger.
 
-use std::collections::BTreeMap;
-use std::ops::RangeInclusive;
+use std::collections::{BTreeMap, btree_map};
+use std::ops::{Deref, RangeInclusive};
+use std::path::PathBuf;
 
 use serde::{Deserialize, Serialize};
 
 use crate::port::Address;
-use crate::protocol::{CommandKind, Family, Library, Protocol};
+use crate::protocol::{CommandKind, Family, Library, Protocol, ProtocolProblem};
 
-/// Every device by its name.
-pub type PowerConfig = BTreeMap<String, DeviceConfig>;
+/// `[power]`: every device by its name, and where the user's own protocols are.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+pub struct PowerConfig {
+    /// Folder of the user's own protocols; empty for none.
+    #[serde(default)]
+    pub protocols: PathBuf,
+    /// Every device by its name.
+    #[serde(flatten)]
+    pub devices: BTreeMap<String, DeviceConfig>,
+}
+
+impl PowerConfig {
+    /// The protocols that devices can name, and everything that is wrong with the user's own.
+    #[must_use]
+    pub fn library(&self) -> (Library, Vec<ProtocolProblem>) {
+        if self.protocols.as_os_str().is_empty() {
+            return (Library::new(), Vec::new());
+        }
+        Library::with_folder(&self.protocols)
+    }
+}
+
+impl Deref for PowerConfig {
+    type Target = BTreeMap<String, DeviceConfig>;
+
+    fn deref(&self) -> &Self::Target {
+        &self.devices
+    }
+}
+
+impl<'a> IntoIterator for &'a PowerConfig {
+    type Item = (&'a String, &'a DeviceConfig);
+    type IntoIter = btree_map::Iter<'a, String, DeviceConfig>;
+
+    fn into_iter(self) -> Self::IntoIter {
+        self.devices.iter()
+    }
+}
+
+impl FromIterator<(String, DeviceConfig)> for PowerConfig {
+    fn from_iter<I: IntoIterator<Item = (String, DeviceConfig)>>(devices: I) -> PowerConfig {
+        PowerConfig {
+            protocols: PathBuf::new(),
+            devices: devices.into_iter().collect(),
+        }
+    }
+}
 
 /// Longest name, in characters: it is part of paths, sources and names of variables.
 const MAX_NAME: usize = 32;
@@ -32,7 +78,8 @@ const MAX_COMMANDS: usize = 32;
 pub struct DeviceConfig {
     /// What it speaks, as in `stationd power list-protocols`.
     pub protocol: String,
-    /// Where it is: a serial line or hidraw by its path, or `tcp://HOST:PORT`.
+    /// Where it is: a serial line or hidraw by its path or as `usb:VENDOR:PRODUCT[:SERIAL]`, `tcp://HOST:PORT`,
+    /// `udp://HOST:PORT`, `rfc2217://HOST:PORT`, `mqtt://HOST[:PORT]/NAME` or `ble://AA:BB:CC:DD:EE:FF`.
     pub port: String,
     /// Which of several devices on the line it is, where its protocol has addresses; 0 takes the protocol's own.
     pub address: u8,
@@ -106,7 +153,8 @@ impl Default for AlarmConfig {
 /// Everything that is wrong with the section: the key, and the reason.
 #[must_use]
 pub fn problems(config: &PowerConfig) -> Vec<(String, String)> {
-    let mut library = Library::new();
+    // A bad file is no reason to leave the other devices alone: it is a problem of the devices that name its protocol.
+    let (mut library, _) = config.library();
     let mut problems = Vec::new();
     for (name, device) in config {
         problems.extend(name_problem(name).map(|reason| (name.clone(), reason)));
@@ -197,7 +245,7 @@ impl DeviceConfig {
         };
         match (units(self, &ours), units(other, &theirs)) {
             (Some(our), Some(their)) if our != their => {
-                let (our, their) = (self.speed(ours.family()), other.speed(theirs.family()));
+                let (our, their) = (self.speed(&ours), other.speed(&theirs));
                 let reason = format!("is {our}, and {name} has the same line at {their}: a line has one speed");
                 (our != their).then_some(("baud", reason))
             }
@@ -213,9 +261,9 @@ impl DeviceConfig {
     }
 
     /// The speed of the line, in baud.
-    pub(crate) fn speed(&self, family: Family) -> u32 {
+    pub(crate) fn speed(&self, protocol: &Protocol) -> u32 {
         match self.baud {
-            0 => usual_baud(family),
+            0 => protocol.baud.unwrap_or_else(|| usual_baud(protocol.family())),
             baud => baud,
         }
     }
@@ -243,7 +291,7 @@ pub fn usual_baud(family: Family) -> u32 {
     match family {
         Family::VoltronicQ | Family::VoltronicPi16 | Family::VoltronicCaret => 2400,
         Family::JkBle | Family::JkNwTtl | Family::JkPbModbus => 115_200,
-        Family::JkBalancer485 | Family::Dd77Serial | Family::DalyA5 => 9600,
+        Family::JkBalancer485 | Family::Dd77Serial | Family::DalyA5 | Family::Modbus => 9600,
         Family::VictronVedirect => 19_200,
     }
 }

@@ -10,7 +10,7 @@
 //! [`Protocol::request`] makes the bytes that ask, [`Request::scan`] finds where an answer ends, and [`Request::decode`] says
 //! what it means. Only the framing of a family is code ([`Family`]).
 //!
-//! `protocol`, `wire`, `decode` and `watch` are pure: no port, no clock, no actor.
+//! `protocol`, `wire`, `decode`, `watch`, `settings` and `detect` are pure: no port, no clock, no actor.
 
 mod config;
 mod decode;
@@ -19,6 +19,7 @@ mod device;
 mod error;
 pub mod history;
 mod overview;
+mod own;
 mod port;
 mod protocol;
 mod query;
@@ -60,7 +61,11 @@ pub fn projections() -> Vec<Box<dyn journal::Projection>> {
 /// None where no device is configured. Beside it the handle through which the devices are asked.
 #[must_use]
 pub fn children(config: &PowerConfig, journal: &Journal) -> (Option<SupervisorSpec>, Power) {
-    let (mut library, mut lines) = (Library::new(), Vec::new());
+    let (mut library, refused) = config.library();
+    for problem in refused {
+        tracing::warn!(%problem, "protocol left out");
+    }
+    let mut lines = Vec::new();
     let (mut devices, mut members) = (Vec::new(), BTreeMap::new());
     for (name, config) in config {
         let parts = parts(config, &mut library, &mut lines);
@@ -97,7 +102,7 @@ fn parts(config: &DeviceConfig, library: &mut Library, lines: &mut Vec<(Address,
     let line = match known {
         Some((_, line)) => Arc::clone(line),
         None => {
-            let line = Arc::new(Line::new(address.clone(), config.speed(protocol.family())));
+            let line = Arc::new(Line::new(address.clone(), config.speed(&protocol)));
             lines.push((address, Arc::clone(&line)));
             line
         }

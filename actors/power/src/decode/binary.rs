@@ -6,8 +6,8 @@ use std::fmt::Write as _;
 
 use super::{missing, reading, word};
 use crate::error::FrameError;
-use crate::protocol::{BytesKind, Field, FieldKind};
-use crate::reading::{Gap, Reading, Value};
+use crate::protocol::{BytesKind, Field, FieldKind, Repeat};
+use crate::reading::{Gap, Quality, Reading, Value};
 
 /// The bit that says the direction of a current.
 const DIRECTION: u16 = 0x8000;
@@ -19,22 +19,73 @@ const CELLS_TAG: u8 = 0x79;
 /// Bytes of one cell: its number and its millivolts.
 const CELL: usize = 3;
 
+/// Most times that a field is repeated: no battery has as many cells, and a damaged count asks for no more.
+const MAX_REPEAT: usize = 64;
+
 pub(super) fn record<'a>(fields: &'a [Field], record: &[u8], readings: &mut Vec<Reading<'a>>) {
-    let mut at: usize = 0;
-    for field in fields {
-        let end = at.saturating_add(field.len);
-        match record.get(at..end) {
-            _ if matches!(field.kind, FieldKind::Skip) => {}
-            _ if matches!(field.kind, FieldKind::Bytes(BytesKind::Whole)) => {
-                readings.push(reading(field, Value::Text(hex(record).into())));
-            }
-            Some(bytes) => {
-                let read = self::field(field, bytes, readings);
-                readings.push(read);
-            }
-            None => readings.push(missing(Cow::Borrowed(&field.key), &field.unit, Gap::CutShort)),
+    let (mut rest, mut at) = (fields, 0_usize);
+    while let [field, behind @ ..] = rest {
+        rest = behind;
+        let after: usize = behind.iter().map(|field| field.len).sum();
+        let room = record.len().saturating_sub(at).saturating_sub(after);
+        let len = if takes_room(field) { room } else { field.len };
+        for number in 1..=times(field, room, readings) {
+            let end = at.saturating_add(len);
+            one(field, number, record, record.get(at..end), readings);
+            at = end;
         }
-        at = end;
+    }
+}
+
+/// A text of no given length is as long as there is room before the fields behind it.
+fn takes_room(field: &Field) -> bool {
+    field.len == 0 && matches!(field.kind, FieldKind::Bytes(BytesKind::Ascii | BytesKind::Hex))
+}
+
+/// How often the field stands in the bytes that are there for it.
+fn times(field: &Field, room: usize, readings: &[Reading<'_>]) -> usize {
+    let room = room.checked_div(field.len).unwrap_or_default();
+    let count = match &field.repeat {
+        None => return 1,
+        Some(Repeat::Rest) => room,
+        Some(Repeat::Field(name)) => {
+            let said = readings.iter().find(|reading| reading.name == **name);
+            match said.map(|said| &said.value) {
+                // A count beyond what is there leaves values out, and never reads what is none.
+                Some(Value::Int(count)) => usize::try_from(*count).unwrap_or_default().min(room),
+                Some(Value::Number(_) | Value::Text(_) | Value::Missing(_)) | None => 0,
+            }
+        }
+    };
+    count.min(MAX_REPEAT)
+}
+
+fn one<'a>(field: &'a Field, number: usize, record: &[u8], bytes: Option<&[u8]>, readings: &mut Vec<Reading<'a>>) {
+    match (&field.kind, bytes) {
+        (FieldKind::Skip, _) => {}
+        (FieldKind::Bytes(BytesKind::Whole), _) => readings.push(reading(field, Value::Text(hex(record).into()))),
+        (FieldKind::Bytes(BytesKind::Bits(names)), Some([high, low])) => {
+            bits(names, u16::from_be_bytes([*high, *low]), readings);
+        }
+        (_, Some(bytes)) => {
+            let mut read = self::field(field, bytes, readings);
+            if field.repeat.is_some() {
+                read.name = numbered(&field.key, number).into();
+            }
+            readings.push(read);
+        }
+        (_, None) => readings.push(missing(Cow::Borrowed(&field.key), &field.unit, Gap::CutShort)),
+    }
+}
+
+fn bits<'a>(names: &'a [Box<str>], raw: u16, readings: &mut Vec<Reading<'a>>) {
+    for (name, bit) in names.iter().zip(0..u16::BITS).filter(|(name, _)| !name.is_empty()) {
+        readings.push(Reading {
+            name: Cow::Borrowed(name),
+            value: Value::Int(i64::from(raw >> bit & 1)),
+            unit: super::text::FLAG,
+            quality: Quality::Good,
+        });
     }
 }
 
@@ -57,7 +108,7 @@ pub(super) fn frames<'a>(fields: &'a [Field], frames: &[u8], len: usize, reading
     }
 }
 
-/// Values behind tags. An unknown tag ends the reading: nobody knows how long its value is.
+/// Values behind tags. An answer with an unknown tag is none: nobody knows how long its value is, nor what follows.
 pub(super) fn tagged<'a>(
     fields: &'a [Field],
     values: &[u8],
@@ -124,10 +175,12 @@ fn field<'a>(field: &'a Field, bytes: &[u8], before: &[Reading<'a>]) -> Reading<
         (BytesKind::F32Le, [a, b, c, d]) => {
             reading(field, field.scale.fraction(f32::from_le_bytes([*a, *b, *c, *d]).into()))
         }
-        (BytesKind::EnumByte(words), [index, ..]) => {
-            let listed = words.get(usize::from(*index)).map(|word| &**word);
-            word(field, listed, index.to_string().into())
+        (BytesKind::F32Be, [a, b, c, d]) | (BytesKind::F32Swapped, [c, d, a, b]) => {
+            reading(field, field.scale.fraction(f32::from_be_bytes([*a, *b, *c, *d]).into()))
         }
+        (BytesKind::EnumByte(words), [index, ..]) => by_index(field, words, (*index).into()),
+        (BytesKind::EnumWord(words), [high, low]) => by_index(field, words, u16::from_be_bytes([*high, *low])),
+        (BytesKind::Date16Be, [high, low]) => reading(field, date(u16::from_be_bytes([*high, *low]))),
         (BytesKind::Lookup { index, before: name }, _) => lookup(field, index, name, before),
         (kind, bytes) => match whole(kind, bytes) {
             Some(raw) => reading(field, field.scale.whole(raw)),
@@ -147,6 +200,10 @@ fn whole(kind: &BytesKind, bytes: &[u8]) -> Option<i64> {
         (BytesKind::U32Be, [a, b, c, d]) => i64::from(u32::from_be_bytes([*a, *b, *c, *d])),
         (BytesKind::U32Le, [a, b, c, d]) => i64::from(u32::from_le_bytes([*a, *b, *c, *d])),
         (BytesKind::I32Le, [a, b, c, d]) => i64::from(i32::from_le_bytes([*a, *b, *c, *d])),
+        (BytesKind::I32Be, [a, b, c, d]) | (BytesKind::I32Swapped, [c, d, a, b]) => {
+            i64::from(i32::from_be_bytes([*a, *b, *c, *d]))
+        }
+        (BytesKind::U32Swapped, [c, d, a, b]) => i64::from(u32::from_be_bytes([*a, *b, *c, *d])),
         (BytesKind::Direction16Be, [a, b]) => {
             let raw = u16::from_be_bytes([*a, *b]);
             let amount = i64::from(raw & !DIRECTION);
@@ -158,6 +215,21 @@ fn whole(kind: &BytesKind, bytes: &[u8]) -> Option<i64> {
         }
         _ => return None,
     })
+}
+
+fn by_index<'a>(field: &'a Field, words: &'a [Box<str>], index: u16) -> Reading<'a> {
+    let listed = words.get(usize::from(index)).filter(|word| !word.is_empty());
+    word(field, listed.map(|word| &**word), index.to_string().into())
+}
+
+/// Five bits of the day, four of the month, the rest the year since 2000.
+fn date<'a>(raw: u16) -> Value<'a> {
+    let (year, month, day) = (2000_u16.saturating_add(raw >> 9), raw >> 5 & 0x0F, raw & 0x1F);
+    if (1..=12).contains(&month) && day > 0 {
+        Value::Text(format!("{year}-{month:02}-{day:02}").into())
+    } else {
+        Value::Missing(Gap::OutOfRange)
+    }
 }
 
 fn by_code<'a>(field: &'a Field, words: &'a BTreeMap<Box<str>, Box<str>>, bytes: &[u8]) -> Reading<'a> {

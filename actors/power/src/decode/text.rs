@@ -8,7 +8,7 @@ use crate::protocol::{BitStyle, DateForm, Field, FieldKind, Request, RequestPart
 use crate::reading::{Gap, Quality, Reading, Value};
 
 /// The unit of a flag.
-const FLAG: &str = "bool";
+pub(super) const FLAG: &str = "bool";
 
 const MONTHS: [&str; 12] = [
     "January",
@@ -87,6 +87,9 @@ fn line<'a>(field: &'a Field, value: &str) -> Reading<'a> {
 
 fn undescribed<'a>(position: usize, part: &'a [u8], readings: &mut Vec<Reading<'a>>) {
     let Ok(text) = std::str::from_utf8(part) else { return };
+    if text.chars().any(char::is_control) {
+        return;
+    }
     readings.push(Reading {
         name: format!("unknown_value_in_response_{position}").into(),
         value: Value::Text(text.into()),
@@ -96,15 +99,16 @@ fn undescribed<'a>(position: usize, part: &'a [u8], readings: &mut Vec<Reading<'
 }
 
 fn field<'a>(field: &'a Field, part: &'a [u8], readings: &mut Vec<Reading<'a>>) {
-    let text = std::str::from_utf8(part);
+    let text = std::str::from_utf8(part).ok();
+    let text = text.filter(|text| !text.chars().any(char::is_control));
     match (&field.kind, text) {
         (FieldKind::Skip, _) => {}
-        (_, Err(_)) => readings.push(missing(Cow::Borrowed(&field.key), &field.unit, Gap::NotText)),
-        (FieldKind::Text(kind), Ok(text)) => characters(field, kind, text, readings),
-        (FieldKind::EnumKey(words), Ok(text)) => {
+        (_, None) => readings.push(missing(Cow::Borrowed(&field.key), &field.unit, Gap::NotText)),
+        (FieldKind::Text(kind), Some(text)) => characters(field, kind, text, readings),
+        (FieldKind::EnumKey(words), Some(text)) => {
             readings.push(word(field, words.get(text).map(|word| &**word), text.into()));
         }
-        (FieldKind::Ack | FieldKind::FromRequest(_) | FieldKind::Bytes(_), Ok(text)) => {
+        (FieldKind::Ack | FieldKind::FromRequest(_) | FieldKind::Bytes(_), Some(text)) => {
             readings.push(reading(field, Value::Text(text.into())));
         }
     }

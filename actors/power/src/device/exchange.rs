@@ -68,13 +68,25 @@ async fn ask_after(wire: &mut Wire, request: &Request<'_>, owed: usize) -> Resul
             Err(failure @ (Failure::Away(_) | Failure::Lost(_) | Failure::Silent)) => return Err(failure),
         }
     }
-    ask(wire, request).await
+    let asked = ask(wire, request).await;
+    if owed > 0 && asked.is_ok() {
+        // As many answers as were late are still to come. If none is, none was late: they were lost.
+        let (limit, quiet) = (request.deadline(wire.baud), quiet(wire.baud));
+        for _ in 0..owed {
+            let rest = Hearing { wire, request }.hear(Instant::now() + limit, quiet).await;
+            if let Err(Failure::Silent | Failure::Lost(_)) = rest {
+                break;
+            }
+        }
+        wire.owe_nothing();
+    }
+    asked
 }
 
 async fn settle(wire: &mut Wire) -> io::Result<()> {
     if let Some(settled) = wire.settled() {
         sleep_until(settled.into()).await;
-        wire.bytes.clear();
+        wire.owe_nothing();
     }
     Ok(())
 }
@@ -87,10 +99,12 @@ async fn ask(wire: &mut Wire, request: &Request<'_>) -> Result<Vec<Taken>, Failu
         wire.bytes.clear();
         let port = wire.port().map_err(Failure::Lost)?;
         port.discard(&mut [0; CHUNK]).await.map_err(Failure::Lost)?;
-        port.write(request.bytes()).await.map_err(Failure::Lost)?;
+        port.write(request.bytes(), request.code())
+            .await
+            .map_err(Failure::Lost)?;
+        wire.asking(request.bytes());
         request.deadline(baud)
     };
-    wire.asking(request.bytes());
     let heard = Hearing { wire, request }
         .hear(Instant::now() + limit, quiet(baud))
         .await;
@@ -120,7 +134,7 @@ impl Hearing<'_, '_> {
                     self.wire.bytes.drain(range);
                     continue;
                 }
-                Scan::Frame(len) => match self.take(len) {
+                Scan::Frame(len) => match self.take(request, len) {
                     // Another question's answer, or half a block: ours may stand behind it.
                     Err(Failure::Damaged(error)) if self.passes_over(&error) => {
                         late = Some(error);
@@ -134,7 +148,7 @@ impl Hearing<'_, '_> {
             let until = growing.map_or(deadline, |_| deadline.min(Instant::now() + quiet));
             match (self.read(until).await, growing) {
                 (Ok(true), _) => {}
-                (Ok(false), Some(len)) => return self.take(len),
+                (Ok(false), Some(len)) => return self.take(&request.clone().ended(), len),
                 (Ok(false), None) => return Err(self.nothing(echoed, late)),
                 (Err(error), _) => return Err(Failure::Lost(error)),
             }
@@ -154,10 +168,10 @@ impl Hearing<'_, '_> {
     }
 
     /// Reads the frame at the beginning of what came.
-    fn take(&mut self, len: usize) -> Result<Vec<Taken>, Failure> {
+    fn take(&mut self, request: &Request<'_>, len: usize) -> Result<Vec<Taken>, Failure> {
         let frame: Vec<u8> = self.wire.bytes.drain(..len.min(self.wire.bytes.len())).collect();
-        let decoded = self.request.decode(&frame);
-        let decoded = decoded.map(|readings| take(self.request, &readings));
+        let decoded = request.decode(&frame);
+        let decoded = decoded.map(|readings| take(request, &readings));
         self.wire.frame = frame;
         let taken = match decoded {
             Ok(taken) => taken,
@@ -185,3 +199,6 @@ impl Hearing<'_, '_> {
         }
     }
 }
+
+#[cfg(test)]
+mod tests;

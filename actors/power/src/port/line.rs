@@ -206,17 +206,24 @@ impl Wire {
 
     /// A question goes out.
     pub(crate) fn asking(&mut self, question: &[u8]) {
-        let now = Instant::now();
+        self.owed.retain(|owed| owed.asked.elapsed() < LATEST);
         self.owed.push(Owed {
-            asked: now,
+            asked: Instant::now(),
             question: question.into(),
         });
     }
 
-    /// Something came back for the newest question.
+    /// An answer came. Devices answer in the order in which they are asked: it may be that to the oldest question.
     pub(crate) fn answered(&mut self) {
-        self.owed.pop();
         self.vain = 0;
+        if !self.owed.is_empty() {
+            self.owed.remove(0);
+        }
+    }
+
+    /// No answer is to be expected any more.
+    pub(crate) fn owe_nothing(&mut self) {
+        self.owed.clear();
     }
 
     /// Nothing came back for it.

@@ -1,20 +1,27 @@
 //! From a file to a protocol: inheritance, patterns, and everything that the types cannot say.
 
-use std::collections::{BTreeMap, HashMap};
+mod field;
+
+use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
 
-use regex_lite::Regex;
+use regex_lite::{Regex, RegexBuilder};
 
-use super::field::{self, EVERYTHING};
-use super::file::{CommandFile, FieldFile, Labels, ProtocolFile};
+use super::file::{CommandFile, ProtocolFile};
 use super::setting::{setting, setting_fault};
-use super::{
-    BitStyle, BytesKind, Command, CommandKind, DateForm, Family, Field, FieldKind, Layout, Protocol, Record,
-    RequestCrc, RequestPart, Scale, TextKind,
-};
+use super::{Command, CommandKind, Family, Field, FieldKind, Layout, Protocol, Record, Registers, Repeat, RequestCrc};
+use crate::wire::modbus;
 
-/// Longest field of a binary answer, in bytes.
-const MAX_FIELD_LEN: usize = 1024;
+/// Longest code of a command, in bytes, without its argument.
+const MAX_CODE: usize = 64;
+/// Most fields of an answer; the longest that is known has 110.
+const MAX_FIELDS: usize = 512;
+/// Most agreements of an answer.
+const MAX_AGREEMENTS: usize = 16;
+/// Most commands of a protocol; the richest that is known has 67.
+const MAX_COMMANDS: usize = 512;
+/// Most bytes that a pattern may take when it is ready to match.
+const MAX_PATTERN: usize = 32 * 1024;
 /// The device that a protocol speaks to unless another is named.
 const FIRST_UNIT: u8 = 1;
 
@@ -74,6 +81,11 @@ pub(super) fn compile(name: &str, file: &ProtocolFile, base: Option<&Protocol>) 
             .clone()
             .or_else(|| base.and_then(|base| base.rated_battery.clone())),
         module_address: address(file, base)?,
+        framing: file
+            .framing
+            .or_else(|| base.map(|base| base.framing))
+            .unwrap_or_default(),
+        baud: file.baud.or_else(|| base.and_then(|base| base.baud)),
         unit: FIRST_UNIT,
         request_crc: file
             .request_crc
@@ -94,7 +106,7 @@ fn default_command(file: &ProtocolFile, base: Option<&Protocol>) -> Result<Box<s
 
 fn address(file: &ProtocolFile, base: Option<&Protocol>) -> Result<u8, Fault> {
     match &file.module_address_hex {
-        None => Ok(base.map_or(0, |base| base.module_address)),
+        None => Ok(base.map_or(FIRST_UNIT, |base| base.module_address)),
         Some(text) => u8::from_str_radix(text, 16)
             .map_err(|_| fault("module_address_hex", format!("{text:?} is no byte in hexadecimal"))),
     }
@@ -112,6 +124,9 @@ fn commands(file: &ProtocolFile, base: Option<&Protocol>, family: Family) -> Res
                 format!("{code:?} is no command of the extended protocol"),
             ));
         }
+    }
+    if commands.len().saturating_add(file.command.len()) > MAX_COMMANDS {
+        return Err(fault("command", format!("there are more than {MAX_COMMANDS}")));
     }
     let mut own: Vec<&str> = Vec::new();
     for command in &file.command {
@@ -148,8 +163,11 @@ fn share_records(commands: &mut [Command]) {
 
 fn command(file: &CommandFile, family: Family) -> Result<Command, Fault> {
     let at = |reason: String| fault(&file.code, reason);
-    if file.code.is_empty() || !file.code.bytes().all(|byte| byte.is_ascii_graphic()) {
-        return Err(at("a code has one or more printable characters and no space".to_owned()));
+    let is_code = (1..=MAX_CODE).contains(&file.code.len()) && file.code.bytes().all(|byte| byte.is_ascii_graphic());
+    if !is_code {
+        return Err(at(format!(
+            "a code has 1 to {MAX_CODE} printable characters and no space"
+        )));
     }
     let pattern = match &file.pattern {
         None => None,
@@ -165,22 +183,11 @@ fn command(file: &CommandFile, family: Family) -> Result<Command, Fault> {
     if opcode.is_empty() && needs_opcode(family) && file.kind != CommandKind::Listen {
         return Err(at("opcode_hex is missing".to_owned()));
     }
-    let mut fields = Vec::new();
-    for field in &file.fields {
-        fields.push(self::field(field).map_err(|reason| {
-            let key = format!(
-                "{}.{}",
-                file.code,
-                if field.key.is_empty() { &field.kind } else { &field.key }
-            );
-            fault(&key, reason)
-        })?);
-    }
-    if fields.is_empty() {
-        return Err(at("has no fields".to_owned()));
-    }
+    let fields = fields(file)?;
     check_agreements(file, &fields).map_err(at)?;
-    let layout = layout(file.layout, &fields);
+    let registers = (family == Family::Modbus).then(|| registers(file, &fields));
+    let registers = registers.transpose().map_err(at)?;
+    let layout = layout(usual_layout(file, family), &fields);
     if let Some(stray) = fields.iter().find(|field| !fits(layout, &field.kind)) {
         let reason = "a field of characters in an answer of bytes, or the other way round";
         return Err(fault(&format!("{}.{}", file.code, stray.key), reason));
@@ -198,6 +205,8 @@ fn command(file: &CommandFile, family: Family) -> Result<Command, Fault> {
         check: file.crc,
         decimal_sum: file.decimal_sum,
         value: file.value,
+        write_mul: file.write_mul.unwrap_or_else(|| usual_write_mul(family)),
+        registers,
         at_least: file.at_least.unwrap_or_else(|| usual_least(&fields)),
         open: file.open,
         frames: file.frames,
@@ -209,6 +218,78 @@ fn command(file: &CommandFile, family: Family) -> Result<Command, Fault> {
     })
 }
 
+fn fields(file: &CommandFile) -> Result<Vec<Field>, Fault> {
+    let in_command = |key: &str, reason: String| fault(&format!("{}.{key}", file.code), reason);
+    if file.fields.is_empty() {
+        return Err(fault(&file.code, "has no fields"));
+    }
+    if file.fields.len() > MAX_FIELDS {
+        return Err(fault(&file.code, format!("has more than {MAX_FIELDS} fields")));
+    }
+    let compiled = file.fields.iter().map(|field| {
+        let key = if field.key.is_empty() { &field.kind } else { &field.key };
+        self::field::compile(field).map_err(|reason| in_command(key, reason))
+    });
+    let fields = compiled.collect::<Result<Vec<Field>, Fault>>()?;
+    check_repeats(&fields).map_err(|(key, reason)| in_command(&key, reason))?;
+    Ok(fields)
+}
+
+/// JK batteries take thousandths.
+fn usual_write_mul(family: Family) -> i32 {
+    if family == Family::JkBle { 1000 } else { 1 }
+}
+
+/// Modbus has no other.
+fn usual_layout(file: &CommandFile, family: Family) -> Layout {
+    if family == Family::Modbus {
+        Layout::Fixed
+    } else {
+        file.layout
+    }
+}
+
+/// The registers that hold the fields; a setting writes one.
+fn registers(file: &CommandFile, fields: &[Field]) -> Result<Registers, String> {
+    let function = file.function.ok_or("function is missing")?;
+    let first = file.register.ok_or("register is missing")?;
+    if !modbus::FUNCTIONS.contains(&function) {
+        return Err(format!("function {function} is none of {:?}", modbus::FUNCTIONS));
+    }
+    let writes = matches!(fields, [field] if matches!(field.kind, FieldKind::Ack));
+    if writes != (function > modbus::LAST_READ) || writes != (file.kind == CommandKind::Setting) {
+        return Err("3 and 4 read, 6 and 16 are for settings, whose one field is an ack".to_owned());
+    }
+    let len: usize = fields.iter().map(|field| field.len).sum();
+    let count = u16::try_from(len / 2)
+        .ok()
+        .filter(|count| usize::from(*count) <= modbus::MAX_REGISTERS);
+    match count {
+        Some(count) if len.is_multiple_of(2) && writes == (count == 0) => Ok(Registers { function, first, count }),
+        _ => Err(format!(
+            "the fields take {len} bytes; registers have two, and one answer {}",
+            modbus::MAX_REGISTERS
+        )),
+    }
+}
+
+/// How often a field stands there is said by a field before it.
+fn check_repeats(fields: &[Field]) -> Result<(), (String, String)> {
+    for (index, field) in fields.iter().enumerate() {
+        let before = fields.iter().take(index);
+        let reason = match &field.repeat {
+            None => continue,
+            Some(_) if !field.key.contains("{n}") || field.len == 0 => "repeat needs {n} in the key, and a len",
+            Some(Repeat::Field(name)) if !before.into_iter().any(|before| before.key == *name) => {
+                "repeat is rest or the key of a field before this one"
+            }
+            Some(Repeat::Rest | Repeat::Field(_)) => continue,
+        };
+        return Err((field.key.to_string(), reason.to_owned()));
+    }
+    Ok(())
+}
+
 /// Older devices leave fields out at the end, but no more than a third.
 fn usual_least(fields: &[Field]) -> usize {
     let from_answer = |field: &&Field| !matches!(field.kind, FieldKind::FromRequest(_));
@@ -218,6 +299,9 @@ fn usual_least(fields: &[Field]) -> usize {
 
 /// What has to agree has to be in the answer.
 fn check_agreements(file: &CommandFile, fields: &[Field]) -> Result<(), String> {
+    if file.agree.len() > MAX_AGREEMENTS {
+        return Err(format!("agree: more than {MAX_AGREEMENTS}"));
+    }
     for agreement in &file.agree {
         let (of, is) = agreement.names();
         if !fields.iter().any(|field| *field.key == *is) {
@@ -266,7 +350,7 @@ fn ack_name(layout: Layout, code: &str) -> String {
 
 fn needs_opcode(family: Family) -> bool {
     match family {
-        Family::VoltronicQ | Family::VoltronicPi16 | Family::VoltronicCaret => false,
+        Family::VoltronicQ | Family::VoltronicPi16 | Family::VoltronicCaret | Family::Modbus => false,
         Family::JkBle
         | Family::JkNwTtl
         | Family::JkPbModbus
@@ -281,11 +365,14 @@ fn needs_opcode(family: Family) -> bool {
 fn whole(pattern: &str) -> Result<Regex, String> {
     let bare = pattern.strip_prefix('^').unwrap_or(pattern);
     let bare = bare.strip_suffix('$').unwrap_or(bare);
-    Regex::new(&format!("^(?:{bare})$")).map_err(|error| format!("pattern {pattern:?}: {error}"))
+    let built = RegexBuilder::new(&format!("^(?:{bare})$"))
+        .size_limit(MAX_PATTERN)
+        .build();
+    built.map_err(|error| format!("pattern {pattern:?}: {error}"))
 }
 
 /// Bytes from hexadecimal digits.
-pub(super) fn bytes(text: &str) -> Option<Vec<u8>> {
+pub(crate) fn bytes(text: &str) -> Option<Vec<u8>> {
     let digits: Option<Vec<u8>> = text
         .chars()
         .map(|digit| digit.to_digit(16).and_then(|digit| u8::try_from(digit).ok()))
@@ -293,184 +380,6 @@ pub(super) fn bytes(text: &str) -> Option<Vec<u8>> {
     let (pairs, rest) = digits.as_deref()?.as_chunks::<2>();
     rest.is_empty()
         .then(|| pairs.iter().map(|[high, low]| high << 4 | low).collect())
-}
-
-fn field(file: &FieldFile) -> Result<Field, String> {
-    if file.div == 0 {
-        return Err("div is 0".to_owned());
-    }
-    if file.len > MAX_FIELD_LEN {
-        return Err(format!("len is at most {MAX_FIELD_LEN}"));
-    }
-    let kind = kind(file)?;
-    let nameless = matches!(
-        kind,
-        FieldKind::Skip | FieldKind::Text(TextKind::PackedDigits(_)) | FieldKind::Ack
-    );
-    if file.key.is_empty() && !nameless {
-        return Err("key is missing".to_owned());
-    }
-    Ok(Field {
-        key: file.key.as_str().into(),
-        unit: file.unit.as_str().into(),
-        kind,
-        scale: Scale {
-            bias: file.bias,
-            div: file.div,
-            mul: file.mul,
-        },
-        len: file.len,
-        label: file.label.as_str().into(),
-        tag: file.tag,
-        every: file.every.unwrap_or(0),
-        first: file.first.unwrap_or(0),
-        role: file.role,
-        range: range(file)?,
-        form: form(file)?,
-        secret: file.secret,
-        device_class: file.device_class.as_deref().map(Box::from),
-        state_class: file.state_class.as_deref().map(Box::from),
-        icon: file.icon.as_deref().map(Box::from),
-    })
-}
-
-/// Two stars at most: more of them cost time and say no more.
-fn form(file: &FieldFile) -> Result<Option<Box<str>>, String> {
-    match file.form.as_deref() {
-        Some(form) if form.matches('*').count() > 2 => Err("form has two * at most".to_owned()),
-        form => Ok(form.map(Box::from)),
-    }
-}
-
-/// What the file says, or what values of this role can be.
-fn range(file: &FieldFile) -> Result<(f64, f64), String> {
-    let (least, most) = file.role.map_or(EVERYTHING, |role| field::range(role, &file.unit));
-    let (least, most) = (file.min.unwrap_or(least), file.max.unwrap_or(most));
-    if least <= most {
-        return Ok((least, most));
-    }
-    Err("min is more than max".to_owned())
-}
-
-fn kind(file: &FieldFile) -> Result<FieldKind, String> {
-    Ok(match file.kind.as_str() {
-        "skip" => FieldKind::Skip,
-        "ack" => FieldKind::Ack,
-        "from_request" => FieldKind::FromRequest(request_part(file)?),
-        "enum_key" => FieldKind::EnumKey(table(file)?),
-        name => match text_kind(name, file)? {
-            Some(kind) => FieldKind::Text(kind),
-            None => FieldKind::Bytes(bytes_kind(name, file)?.ok_or_else(|| format!("{name:?} is no type of field"))?),
-        },
-    })
-}
-
-fn text_kind(name: &str, file: &FieldFile) -> Result<Option<TextKind>, String> {
-    Ok(Some(match name {
-        "int" => TextKind::Int,
-        "float" => TextKind::Float,
-        "text" => TextKind::Word {
-            skip_chars: file.skip_chars,
-            length_prefixed: file.length_prefixed_2,
-            date: date(file)?,
-        },
-        "enum_index" => TextKind::EnumIndex(words(file)?),
-        "bit_chars" => bit_chars(file)?,
-        "enable_groups" => {
-            let flags = file.flags.as_ref().ok_or("flags is missing")?;
-            TextKind::EnableGroups(flags.iter().map(|(flag, name)| (*flag, name.as_str().into())).collect())
-        }
-        "packed_digits" => {
-            let digits = file.digits.as_ref().ok_or("digits is missing")?;
-            TextKind::PackedDigits(digits.iter().map(field).collect::<Result<_, _>>()?)
-        }
-        _ => return Ok(None),
-    }))
-}
-
-fn bytes_kind(name: &str, file: &FieldFile) -> Result<Option<BytesKind>, String> {
-    Ok(Some(match name {
-        "u8" => BytesKind::U8,
-        "u16be" => BytesKind::U16Be,
-        "u16le" => BytesKind::U16Le,
-        "i16be" => BytesKind::I16Be,
-        "i16le" => BytesKind::I16Le,
-        "u32be" => BytesKind::U32Be,
-        "u32le" => BytesKind::U32Le,
-        "i32le" => BytesKind::I32Le,
-        "f32le" => BytesKind::F32Le,
-        "direction16be" => BytesKind::Direction16Be,
-        "celsius16be" => BytesKind::Celsius16Be,
-        "hex" => BytesKind::Hex,
-        "whole" => BytesKind::Whole,
-        "ascii" => BytesKind::Ascii,
-        "uptime_le" => BytesKind::Uptime,
-        "cells" => BytesKind::Cells,
-        "enum_byte" => BytesKind::EnumByte(words(file)?),
-        "lookup" => BytesKind::Lookup {
-            index: file.lookup_index.as_deref().ok_or("lookup_index is missing")?.into(),
-            before: file.lookup_before.as_deref().ok_or("lookup_before is missing")?.into(),
-        },
-        _ => return Ok(None),
-    }))
-}
-
-fn words(file: &FieldFile) -> Result<Box<[Box<str>]>, String> {
-    match &file.labels {
-        Some(Labels::ByIndex(words)) if !words.is_empty() => {
-            Ok(words.iter().map(|word| word.as_str().into()).collect())
-        }
-        Some(Labels::ByIndex(_) | Labels::ByKey(_)) => Err("labels has to be a list with one entry or more".to_owned()),
-        None => Err("labels is missing".to_owned()),
-    }
-}
-
-fn table(file: &FieldFile) -> Result<BTreeMap<Box<str>, Box<str>>, String> {
-    match &file.labels {
-        Some(Labels::ByKey(words)) if !words.is_empty() => {
-            let entry = |(key, word): (&String, &String)| (key.as_str().into(), word.as_str().into());
-            Ok(words.iter().map(entry).collect())
-        }
-        Some(Labels::ByIndex(_) | Labels::ByKey(_)) => {
-            Err("labels has to be a table with one entry or more".to_owned())
-        }
-        None => Err("labels is missing".to_owned()),
-    }
-}
-
-fn bit_chars(file: &FieldFile) -> Result<TextKind, String> {
-    let bits = file.bits.as_ref().ok_or("bits is missing")?;
-    let style = match file.emit.as_deref() {
-        None | Some("flags") => BitStyle::Flags,
-        Some("chars") => BitStyle::Chars,
-        Some(other) => return Err(format!("emit is flags or chars, not {other:?}")),
-    };
-    Ok(TextKind::BitChars {
-        bits: bits.iter().map(|bit| bit.as_str().into()).collect(),
-        style,
-    })
-}
-
-fn date(file: &FieldFile) -> Result<Option<DateForm>, String> {
-    match file.date.as_deref() {
-        None => Ok(None),
-        Some("compact") => Ok(Some(DateForm::Compact)),
-        Some(other) => Err(format!("date is compact, not {other:?}")),
-    }
-}
-
-fn request_part(file: &FieldFile) -> Result<RequestPart, String> {
-    let range = file.range.ok_or("range is missing");
-    match file.request_part.as_deref() {
-        Some("all") => Ok(RequestPart::All),
-        Some("slice") => range
-            .map(|(from, to)| RequestPart::Slice(from, to))
-            .map_err(str::to_owned),
-        Some("month_name") => range
-            .map(|(from, to)| RequestPart::MonthName(from, to))
-            .map_err(str::to_owned),
-        other => Err(format!("request_part is all, slice or month_name, not {other:?}")),
-    }
 }
 
 /// A name of one field: `{n}` stands for a number, and so for several.
@@ -481,15 +390,14 @@ fn is_name(key: &str) -> bool {
 /// Names that a protocol speaks of have to exist, and a name stands for one thing.
 fn check_names(protocol: &Protocol) -> Result<(), Fault> {
     for command in &protocol.commands {
-        let mut seen: Vec<&str> = Vec::new();
+        let mut seen = HashSet::new();
         for field in command.fields.iter().filter(|field| is_name(&field.key)) {
-            if seen.contains(&&*field.key) {
+            if !seen.insert(&field.key) {
                 return Err(fault(
                     &format!("{}.{}", command.code, field.key),
                     "stands twice in the answer",
                 ));
             }
-            seen.push(&field.key);
         }
     }
     let identify = protocol.identify.iter().filter_map(|question| question.first());

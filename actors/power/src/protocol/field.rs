@@ -64,6 +64,18 @@ pub(crate) enum BytesKind {
     U32Le,
     I32Le,
     F32Le,
+    I32Be,
+    F32Be,
+    /// Two registers, the low one first.
+    U32Swapped,
+    I32Swapped,
+    F32Swapped,
+    /// 16 bits, each with a name, from the lowest; those without one mean nothing.
+    Bits(Box<[Box<str>]>),
+    /// A number of 16 bits that stands for a word.
+    EnumWord(Box<[Box<str>]>),
+    /// Day, month and year in 16 bits.
+    Date16Be,
     /// Bit 15 says the direction (set: charging), the others the amount.
     Direction16Be,
     /// Degrees; above 100 they are below zero (100 - value).
@@ -85,6 +97,15 @@ pub(crate) enum BytesKind {
     },
     /// Cells behind one tag: number of the cell and its millivolts, again and again.
     Cells,
+}
+
+/// How often a field of a binary answer stands there; `{n}` in its name is the number, from 1.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) enum Repeat {
+    /// As often as there is room before the fields behind it.
+    Rest,
+    /// As often as the field of this name says.
+    Field(Box<str>),
 }
 
 /// How flags are told.
@@ -115,7 +136,7 @@ pub(crate) enum RequestPart {
 }
 
 /// What a value of this role can be at all, in volts, percent, degrees Celsius. A sensor that is torn off reads far beyond.
-pub(super) fn range(role: Role, unit: &str) -> (f64, f64) {
+pub(crate) fn range(role: Role, unit: &str) -> (f64, f64) {
     match (role, unit) {
         (Role::CellVoltage, "V") => (0.0, 5.0),
         (Role::BatteryVoltage, "V") => (0.0, 1000.0),
@@ -126,7 +147,7 @@ pub(super) fn range(role: Role, unit: &str) -> (f64, f64) {
 }
 
 /// The range of a value that can be anything.
-pub(super) const EVERYTHING: (f64, f64) = (f64::NEG_INFINITY, f64::INFINITY);
+pub(crate) const EVERYTHING: (f64, f64) = (f64::NEG_INFINITY, f64::INFINITY);
 
 /// One field.
 #[derive(Clone, Debug)]
@@ -144,6 +165,7 @@ pub struct Field {
     /// In numbered frames: its number is `every * frame + first`.
     pub(crate) every: usize,
     pub(crate) first: usize,
+    pub(crate) repeat: Option<Repeat>,
     pub(crate) role: Option<Role>,
     /// What the value can be, in its unit.
     pub(crate) range: (f64, f64),

@@ -8,7 +8,7 @@ use serde::Deserialize;
 use super::agreement::Agreement;
 use super::field::Role;
 use super::setting::{Group, PartFile, Reads, Risk};
-use super::{CheckForm, CommandKind, Family, Layout, RequestCrc};
+use super::{CheckForm, CommandKind, Family, Framing, Layout, RequestCrc};
 
 /// The format that this version reads.
 pub(super) const FORMAT: &str = "power-protocol/1";
@@ -30,6 +30,10 @@ pub(super) struct ProtocolFile {
     pub(super) identify: Option<Vec<Vec<String>>>,
     pub(super) module_address_hex: Option<String>,
     pub(super) request_crc: Option<RequestCrc>,
+    /// How Modbus messages are framed.
+    pub(super) framing: Option<Framing>,
+    /// Speed of the serial line, in baud, where it is another than the family's.
+    pub(super) baud: Option<u32>,
     /// Where the device says for which voltage of the battery it is made.
     pub(super) rated_battery: Option<Reads>,
     /// Commands of the extended protocol that this one has not.
@@ -58,6 +62,12 @@ pub(super) struct CommandFile {
     #[serde(default)]
     pub(super) decimal_sum: bool,
     pub(super) value: Option<u16>,
+    /// Into how many parts the wire divides the unit of the argument: 10 for tenths of a volt, negative if it turns the sign.
+    pub(super) write_mul: Option<i32>,
+    /// Modbus: 3 and 4 read, 6 and 16 write.
+    pub(super) function: Option<u8>,
+    /// Modbus: the first register, counted from 0.
+    pub(super) register: Option<u16>,
     /// Of settings: what may go wrong, if nothing is said the worst.
     #[serde(default)]
     pub(super) risk: Risk,
@@ -116,6 +126,8 @@ pub(super) struct FieldFile {
     pub(super) digits: Option<Vec<FieldFile>>,
     pub(super) every: Option<usize>,
     pub(super) first: Option<usize>,
+    /// The field stands there again and again: as often as this field says, or `rest` for as often as there is room.
+    pub(super) repeat: Option<String>,
     pub(super) role: Option<Role>,
     /// What the value can be in its unit; beyond, it is none.
     pub(super) min: Option<f64>,

@@ -9,6 +9,10 @@ use super::Protocol;
 use super::compile::{Fault, compile};
 use super::file::{FORMAT, ProtocolFile};
 
+/// Longest name of a protocol, in bytes.
+const MAX_NAME: usize = 32;
+/// Longest reason, in characters: the parser cites lines of any length.
+const MAX_REASON: usize = 300;
 /// Longest chain of `extends`.
 const MAX_DEPTH: usize = 8;
 
@@ -19,9 +23,11 @@ macro_rules! embedded {
 }
 
 /// The protocols in the binary: name and file.
-const EMBEDDED: [(&str, &str); 25] = embedded![
+const EMBEDDED: [(&str, &str); 28] = embedded![
     "daly",
     "daly40",
+    "epever",
+    "jbd",
     "jk02",
     "jk02_32",
     "jk04",
@@ -44,6 +50,7 @@ const EMBEDDED: [(&str, &str); 25] = embedded![
     "pi30mst",
     "pi30revo",
     "pi41",
+    "smg2",
     "ved",
 ];
 
@@ -59,11 +66,23 @@ pub struct ProtocolProblem {
     pub reason: String,
 }
 
+impl ProtocolProblem {
+    fn of(file: &str, fault: Fault) -> ProtocolProblem {
+        ProtocolProblem {
+            file: file.to_owned(),
+            key: fault.key,
+            reason: fault.reason,
+        }
+    }
+}
+
 /// Protocols by name, read when they are first asked for.
 #[derive(Clone, Debug, Default)]
 pub struct Library {
     /// A user's own files by protocol name: where they are from, and what they say.
     own: BTreeMap<String, (String, String)>,
+    /// What is wrong with a user's files that are no good, by the protocol that they would have been.
+    refused: BTreeMap<String, ProtocolProblem>,
     ready: HashMap<String, Arc<Protocol>>,
 }
 
@@ -74,12 +93,40 @@ impl Library {
         Library::default()
     }
 
+    /// The protocols in the binary, and a user's own files: name, where it is from, and text. They may extend each other. A bad
+    /// one is told and left out, and its protocol is refused by name: nobody is given the one in the binary in its place.
+    #[must_use]
+    pub fn with_files(files: Vec<(String, String, String)>) -> (Library, Vec<ProtocolProblem>) {
+        let mut library = Library::new();
+        for (name, file, text) in files {
+            match name_fault(&name) {
+                None => drop(library.own.insert(name, (file, text))),
+                Some(fault) => drop(library.refused.insert(name, ProtocolProblem::of(&file, fault))),
+            }
+        }
+        let names: Vec<String> = library.own.keys().cloned().collect();
+        let refused: Vec<(String, ProtocolProblem)> = names
+            .into_iter()
+            .filter_map(|name| library.get(&name).err().map(|problem| (name, problem)))
+            .collect();
+        library
+            .own
+            .retain(|name, _| !refused.iter().any(|(refused, _)| refused == name));
+        library.refused.extend(refused);
+        library.ready.clear();
+        let problems = library.refused.values().cloned().collect();
+        (library, problems)
+    }
+
     /// Adds a user's file `name.toml`. Protocols that are in use already stay as they are.
     ///
     /// # Errors
     /// When the file is no good; nothing is added then.
     pub fn add(&mut self, name: &str, file: &str, text: &str) -> Result<(), ProtocolProblem> {
         let name = name.to_lowercase();
+        if let Some(fault) = name_fault(&name) {
+            return Err(ProtocolProblem::of(file, fault));
+        }
         let mut tried = self.clone();
         tried.own.insert(name.clone(), (file.to_owned(), text.to_owned()));
         tried.ready.clear();
@@ -103,7 +150,11 @@ impl Library {
     /// # Errors
     /// When there is none of this name, or its file is no good.
     pub fn get(&mut self, name: &str) -> Result<Arc<Protocol>, ProtocolProblem> {
-        self.read(&name.to_lowercase(), MAX_DEPTH)
+        let name = name.to_lowercase();
+        match self.refused.get(&name) {
+            Some(problem) => Err(problem.clone()),
+            None => self.read(&name, MAX_DEPTH),
+        }
     }
 
     fn read(&mut self, name: &str, depth: usize) -> Result<Arc<Protocol>, ProtocolProblem> {
@@ -132,11 +183,7 @@ impl Library {
     }
 
     fn make(&mut self, name: &str, file: &str, text: &str, depth: usize) -> Result<Arc<Protocol>, ProtocolProblem> {
-        let problem = |fault: Fault| ProtocolProblem {
-            file: file.to_owned(),
-            key: fault.key,
-            reason: fault.reason,
-        };
+        let problem = |fault: Fault| ProtocolProblem::of(file, fault);
         let parsed = parse(text).map_err(problem)?;
         let base = match parsed.extends.as_deref().map(str::to_lowercase) {
             None => None,
@@ -150,10 +197,26 @@ impl Library {
     }
 }
 
+/// A name is written in configurations and paths.
+fn name_fault(name: &str) -> Option<Fault> {
+    let fits = |c: char| c.is_ascii_lowercase() || c.is_ascii_digit() || c == '-' || c == '_';
+    let good = (1..=MAX_NAME).contains(&name.len()) && name.chars().all(fits);
+    (!good).then(|| Fault {
+        key: String::new(),
+        reason: format!("the name of a protocol has 1 to {MAX_NAME} of a-z, 0-9, - and _"),
+    })
+}
+
 fn parse(text: &str) -> Result<ProtocolFile, Fault> {
     let parsed: ProtocolFile = toml::from_str(text).map_err(|error| Fault {
         key: String::new(),
-        reason: error.to_string().trim().replace('\n', " "),
+        reason: error
+            .to_string()
+            .trim()
+            .replace('\n', " ")
+            .chars()
+            .take(MAX_REASON)
+            .collect(),
     })?;
     if parsed.format == FORMAT {
         return Ok(parsed);

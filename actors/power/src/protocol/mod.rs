@@ -20,7 +20,8 @@ use regex_lite::Regex;
 use serde::Deserialize;
 
 pub(crate) use self::agreement::Agreement;
-pub(crate) use self::field::{BitStyle, BytesKind, DateForm, FieldKind, RequestPart, Scale, TextKind};
+pub(crate) use self::compile::bytes as bytes_of_hex;
+pub(crate) use self::field::{BitStyle, BytesKind, DateForm, FieldKind, Repeat, RequestPart, Scale, TextKind};
 pub use self::field::{Field, Role};
 pub use self::library::{Library, ProtocolProblem};
 pub use self::request::Request;
@@ -53,6 +54,27 @@ pub enum Family {
     DalyA5,
     /// Victron: text that comes by itself, and hexadecimal questions between.
     VictronVedirect,
+    /// Modbus: registers, by serial line or TCP.
+    Modbus,
+}
+
+/// How Modbus messages are framed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Default, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub(crate) enum Framing {
+    /// With a check value, by serial line; also where a server hands a line on over TCP as it is.
+    #[default]
+    Rtu,
+    /// With a head, by TCP.
+    Tcp,
+}
+
+/// Which registers a command reads or writes.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Registers {
+    pub(crate) function: u8,
+    pub(crate) first: u16,
+    pub(crate) count: u16,
 }
 
 /// What a command is for.
@@ -128,6 +150,10 @@ pub struct Command {
     pub(crate) decimal_sum: bool,
     /// What a binary setting without an argument writes.
     pub(crate) value: Option<u16>,
+    /// Into how many parts the wire divides the unit of a binary setting's argument.
+    pub(crate) write_mul: i32,
+    /// Modbus: which registers.
+    pub(crate) registers: Option<Registers>,
     /// Name of the acknowledgement's reading: the command in lower case.
     pub(crate) ack_name: Box<str>,
     /// Fewest fields of a good answer of characters.
@@ -224,6 +250,10 @@ pub struct Protocol {
     pub(crate) rated_battery: Option<Reads>,
     /// Address of the unit where the wire has one.
     pub(crate) module_address: u8,
+    /// How Modbus messages are framed.
+    pub(crate) framing: Framing,
+    /// Speed of the serial line, in baud, where it is another than the family's.
+    pub(crate) baud: Option<u32>,
     /// Which of several devices on a line is spoken to.
     pub(crate) unit: u8,
     /// Whether requests carry a CRC where the family leaves it open.

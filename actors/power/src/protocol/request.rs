@@ -1,6 +1,6 @@
 //! A question to a device, and the way to read its answer.
 
-use super::{Command, CommandKind, Family, Protocol};
+use super::{Command, CommandKind, Family, Framing, Protocol};
 use crate::decode;
 use crate::error::{FrameError, RequestError};
 use crate::reading::Reading;
@@ -18,6 +18,8 @@ pub struct Request<'p> {
     /// What the pattern's first group holds: the argument.
     pub(crate) argument: Box<str>,
     pub(crate) bytes: Box<[u8]>,
+    /// Whether the line fell silent behind the answer, so that no more frames of it can come.
+    pub(crate) is_ended: bool,
 }
 
 impl Protocol {
@@ -41,6 +43,7 @@ impl Protocol {
             code: code.into(),
             argument: argument.into(),
             bytes: wire::request(self, command, code, argument)?.into(),
+            is_ended: false,
         })
     }
 
@@ -85,6 +88,14 @@ impl Request<'_> {
         of_unit.and_then(|number| number.parse().ok())
     }
 
+    /// The same question, for an answer that the silence of its line has ended. Of an answer of several frames, a recording
+    /// that lacks some is damaged; a battery that sends fewer has fewer cells, and only the line can tell.
+    #[must_use]
+    pub fn ended(mut self) -> Self {
+        self.is_ended = true;
+        self
+    }
+
     /// What goes over the wire; empty where the device talks by itself.
     #[must_use]
     pub fn bytes(&self) -> &[u8] {
@@ -106,6 +117,7 @@ impl Request<'_> {
             Family::JkNwTtl => true,
             Family::JkBalancer485 | Family::Dd77Serial | Family::DalyA5 | Family::VictronVedirect => true,
             Family::VoltronicQ | Family::VoltronicPi16 | Family::VoltronicCaret | Family::JkPbModbus => false,
+            Family::Modbus => self.protocol.framing == Framing::Tcp,
         };
         names && !self.command.is_acknowledged()
     }

@@ -17,7 +17,7 @@ impl Family {
     #[must_use]
     pub fn units(self) -> Option<RangeInclusive<u8>> {
         match self {
-            Family::JkPbModbus => Some(MODBUS_UNITS),
+            Family::JkPbModbus | Family::Modbus => Some(MODBUS_UNITS),
             Family::DalyA5 => Some(DALY_UNITS),
             Family::JkBalancer485 => Some(ANY_UNIT),
             Family::VoltronicQ
@@ -45,6 +45,7 @@ impl Protocol {
                 let opcodes = self.commands.iter_mut().map(|command| &mut command.opcode);
                 opcodes.for_each(|opcode| wire::readdress_modbus(opcode, unit));
             }
+            Family::Modbus => self.module_address = unit,
             Family::JkBalancer485
             | Family::VoltronicQ
             | Family::VoltronicPi16

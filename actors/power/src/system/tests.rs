@@ -172,7 +172,7 @@ fn device_that_counts_what_leaves_the_battery_is_turned_round() {
         ),
     );
     let mut config = config(std::slice::from_ref(&daly));
-    config.get_mut("daly").unwrap().capacity_ah = 200.0;
+    config.devices.get_mut("daly").unwrap().capacity_ah = 200.0;
     let (system, _) = Overview::new(&config, Memory::default()).step(now_at(1), &[daly]);
     assert_eq!((system.remaining_s, system.toward), (Some(36_000), Some(Toward::Empty)));
 }
@@ -197,7 +197,7 @@ fn old_values_are_not_counted_and_what_lacks_a_part_is_unknown() {
 #[test]
 fn device_that_never_showed_itself_is_stale() {
     let mut config = config(&[inverter("inverter")]);
-    config.insert("battery".to_owned(), DeviceConfig::default());
+    config.devices.insert("battery".to_owned(), DeviceConfig::default());
     let (system, _) = Overview::new(&config, Memory::default()).step(now_at(1), &[inverter("inverter")]);
     assert_eq!(system.stale, ["battery"]);
 }
@@ -228,7 +228,7 @@ fn units_of_a_parallel_system_count_once_whoever_tells_of_them() {
 fn banks_are_told_apart() {
     let devices = [battery("a", 5.0, 80.0, 100.0), battery("b", -1.0, 20.0, 100.0)];
     let mut config = config(&devices);
-    config.get_mut("b").unwrap().bank = "radio".to_owned();
+    config.devices.get_mut("b").unwrap().bank = "radio".to_owned();
     let (system, _) = Overview::new(&config, Memory::default()).step(now_at(1), &devices);
     let names: Vec<&str> = system.banks.iter().map(|bank| bank.name.as_str()).collect();
     assert_eq!(names, ["main", "radio"]);

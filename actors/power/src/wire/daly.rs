@@ -5,7 +5,7 @@ use std::borrow::Cow;
 use super::checksum::sum8;
 use super::{Answer, after, check, opcode, split_end, unit};
 use crate::error::FrameError;
-use crate::protocol::{Command, Layout, Protocol};
+use crate::protocol::{Command, Layout, Protocol, Request};
 
 pub(super) const START: u8 = 0xA5;
 /// Bytes of a frame.
@@ -32,14 +32,15 @@ fn in_order(frames: &[[u8; FRAME]], expected: Option<u8>) -> Result<(), FrameErr
         .zip(1..=u8::MAX)
         .take_while(|(found, number)| found == number)
         .count();
-    let expected = expected.map_or(frames.len(), usize::from);
-    if found == expected && found == frames.len() {
+    let expected = expected.map_or(0, usize::from).max(frames.len());
+    if found == expected {
         return Ok(());
     }
     Err(FrameError::Incomplete { found, expected })
 }
 
-pub(super) fn answer<'a>(protocol: &Protocol, command: &Command, frame: &'a [u8]) -> Result<Answer<'a>, FrameError> {
+pub(super) fn answer<'a>(request: &Request<'_>, frame: &'a [u8]) -> Result<Answer<'a>, FrameError> {
+    let (protocol, command) = (request.protocol, request.command);
     let (frames, rest) = frame.as_chunks::<FRAME>();
     let one = command.layout != Layout::Frames;
     if !rest.is_empty() || frames.is_empty() || (one && frames.len() > 1) {
@@ -65,7 +66,7 @@ pub(super) fn answer<'a>(protocol: &Protocol, command: &Command, frame: &'a [u8]
     if one {
         return Ok(Answer::Record(Cow::Borrowed(frame)));
     }
-    in_order(frames, command.frames)?;
+    in_order(frames, command.frames.filter(|_| !request.is_ended))?;
     Ok(Answer::Frames {
         frames: frame,
         len: FRAME,

@@ -3,14 +3,18 @@
 use std::borrow::Cow;
 
 use super::checksum::sum16;
-use super::{Answer, after, check, length, opcode, split_end};
-use crate::error::FrameError;
+use super::{Answer, after, check, length, opcode, raw_value, split_end};
+use crate::error::{FrameError, RequestError};
 use crate::protocol::Command;
 
 pub(super) const START: u8 = 0xDD;
 const END: u8 = 0x77;
-/// "Read", where a write says 0x5A.
+/// "Read".
 const READ: u8 = 0xA5;
+/// "Write".
+const WRITE: u8 = 0x5A;
+/// Bytes of what a setting writes.
+const VALUE_LEN: u8 = 2;
 /// Bytes of an answer besides its data.
 pub(super) const FRAME: usize = 7;
 
@@ -19,15 +23,25 @@ fn complement(bytes: &[u8]) -> [u8; 2] {
     sum16(bytes).wrapping_neg().to_be_bytes()
 }
 
-pub(super) fn request(command: &Command) -> Vec<u8> {
+/// # Errors
+/// When the argument is no number that a setting can hold.
+pub(super) fn request(command: &Command, argument: &str) -> Result<Vec<u8>, RequestError> {
     let mut covered = command.opcode.to_vec();
-    covered.push(0);
+    let mut bytes = vec![START];
+    if command.is_acknowledged() {
+        bytes.push(WRITE);
+        let value = raw_value(command, argument)?.to_be_bytes();
+        covered.push(VALUE_LEN);
+        covered.extend(value);
+    } else {
+        bytes.push(READ);
+        covered.push(0);
+    }
     let sum = complement(&covered);
-    let mut bytes = vec![START, READ];
     bytes.extend(covered);
     bytes.extend(sum);
     bytes.push(END);
-    bytes
+    Ok(bytes)
 }
 
 pub(super) fn answer<'a>(command: &Command, frame: &'a [u8]) -> Result<Answer<'a>, FrameError> {
@@ -45,5 +59,9 @@ pub(super) fn answer<'a>(command: &Command, frame: &'a [u8]) -> Result<Answer<'a
         return Err(FrameError::Status(*status));
     }
     opcode(command.opcode.first().copied().unwrap_or_default(), *code)?;
-    Ok(Answer::Record(Cow::Borrowed(frame)))
+    match (command.is_acknowledged(), len) {
+        (true, 0) => Ok(Answer::Acknowledged),
+        (true, _) => Err(FrameError::Unfitting),
+        (false, _) => Ok(Answer::Record(Cow::Borrowed(frame))),
+    }
 }

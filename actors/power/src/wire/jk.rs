@@ -3,8 +3,8 @@
 use std::borrow::Cow;
 
 use super::checksum::{modbus, sum8, sum16};
-use super::{Answer, after, check, length, opcode, split_end, unit};
-use crate::error::FrameError;
+use super::{Answer, after, check, length, opcode, raw_value, split_end, unit};
+use crate::error::{FrameError, RequestError};
 use crate::protocol::{Command, Protocol};
 
 /// What a request and an acknowledgement begin with.
@@ -23,28 +23,19 @@ const DONE: [u8; 14] = [1, 1, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0];
 const RECORD_TYPES: std::ops::RangeInclusive<u8> = 1..=3;
 /// Bytes that a setting's value takes, as the request says them.
 const VALUE_LEN: u8 = 4;
-/// Settings are written in thousandths.
-const MILLI: f64 = 1000.0;
 
-pub(super) fn request(command: &Command, argument: &str) -> Vec<u8> {
+/// # Errors
+/// When the argument is no number that a setting can hold.
+pub(super) fn request(command: &Command, argument: &str) -> Result<Vec<u8>, RequestError> {
     let mut bytes = REQUEST_START.to_vec();
     bytes.extend(&*command.opcode);
-    if let Some(value) = command.value.or_else(|| thousandths(argument)) {
+    if command.is_acknowledged() {
         bytes.push(VALUE_LEN);
-        bytes.extend(value.to_le_bytes());
+        bytes.extend(raw_value(command, argument)?.to_le_bytes());
     }
     bytes.resize(REQUEST_LEN.saturating_sub(1), 0);
     bytes.push(sum8(&bytes));
-    bytes
-}
-
-/// `3.65` volts as 3650.
-fn thousandths(argument: &str) -> Option<u16> {
-    let value: f64 = argument.parse().ok()?;
-    let value = (value * MILLI).round();
-    // Checked: the cast of a whole number within the range of the type is exact.
-    #[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss)]
-    (0.0..=f64::from(u16::MAX)).contains(&value).then_some(value as u16)
+    Ok(bytes)
 }
 
 pub(super) fn answer<'a>(command: &Command, frame: &'a [u8]) -> Result<Answer<'a>, FrameError> {

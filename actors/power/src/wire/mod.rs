@@ -8,6 +8,7 @@ mod checksum;
 mod daly;
 mod dd77;
 mod jk;
+pub(crate) mod modbus;
 mod scan;
 mod vedirect;
 mod voltronic;
@@ -55,19 +56,20 @@ pub(crate) fn request(
         Family::VoltronicQ => Ok(voltronic::request(command, code)),
         Family::VoltronicPi16 => Ok(voltronic::request_pi16(command, code)),
         Family::VoltronicCaret => caret::request(protocol, command, code),
-        Family::JkBle => Ok(jk::request(command, argument)),
+        Family::JkBle => jk::request(command, argument),
         Family::JkNwTtl => Ok(jk::request_nw()),
         Family::JkPbModbus => Ok(command.opcode.to_vec()),
         Family::JkBalancer485 => Ok(jk::request_balancer(protocol, command)),
-        Family::Dd77Serial => Ok(dd77::request(command)),
+        Family::Dd77Serial => dd77::request(command, argument),
         Family::DalyA5 => Ok(daly::request(protocol, command)),
         Family::VictronVedirect => Ok(vedirect::request(command)),
+        Family::Modbus => modbus::request(protocol, command, argument),
     }
 }
 
 /// Cuts and checks an answer.
 pub(crate) fn answer<'a>(request: &'a Request<'_>, frame: &'a [u8]) -> Result<Answer<'a>, FrameError> {
-    let frame = without_echo(&request.bytes, frame)?;
+    let frame = without_echo(request, frame)?;
     let answer = match request.protocol.family {
         Family::VoltronicQ => voltronic::answer(request.command, frame),
         Family::VoltronicPi16 => voltronic::answer_crc(frame),
@@ -77,8 +79,9 @@ pub(crate) fn answer<'a>(request: &'a Request<'_>, frame: &'a [u8]) -> Result<An
         Family::JkPbModbus => jk::answer_pb(request.protocol, frame),
         Family::JkBalancer485 => jk::answer_balancer(request.protocol, request.command, frame),
         Family::Dd77Serial => dd77::answer(request.command, frame),
-        Family::DalyA5 => daly::answer(request.protocol, request.command, frame),
+        Family::DalyA5 => daly::answer(request, frame),
         Family::VictronVedirect => vedirect::answer(request.command, frame),
+        Family::Modbus => modbus::answer(request, frame),
     }?;
     let acknowledges = matches!(answer, Answer::Acknowledged | Answer::Unacknowledged);
     if acknowledges == request.command.is_acknowledged() {
@@ -87,16 +90,44 @@ pub(crate) fn answer<'a>(request: &'a Request<'_>, frame: &'a [u8]) -> Result<An
     Err(FrameError::Unfitting)
 }
 
+/// What stands before an answer where a device or its line repeats the request. Nothing, where the repetition is the answer.
+fn echo<'a>(request: &'a Request<'_>) -> Option<&'a [u8]> {
+    (!request.bytes.is_empty() && !modbus::answers_with_echo(request.command)).then_some(&request.bytes)
+}
+
 /// Some devices repeat the request before the answer, or instead of it.
-fn without_echo<'a>(request: &[u8], frame: &'a [u8]) -> Result<&'a [u8], FrameError> {
+fn without_echo<'a>(request: &Request<'_>, frame: &'a [u8]) -> Result<&'a [u8], FrameError> {
     if frame.is_empty() {
         return Err(FrameError::Empty);
     }
-    match frame.strip_prefix(request) {
-        Some([]) if !request.is_empty() => Err(FrameError::EchoOnly),
-        Some(rest) if !request.is_empty() => Ok(rest),
-        _ => Ok(frame),
+    match echo(request).and_then(|echo| frame.strip_prefix(echo)) {
+        Some([]) => Err(FrameError::EchoOnly),
+        Some(rest) => Ok(rest),
+        None => Ok(frame),
     }
+}
+
+/// What a setting writes: its own value, or its argument as a whole number of the parts that the wire counts.
+///
+/// # Errors
+/// When the argument is no number, or more than a register of 16 bits can hold.
+fn raw_value(command: &Command, argument: &str) -> Result<u16, RequestError> {
+    if let Some(value) = command.value {
+        return Ok(value);
+    }
+    let refused = || RequestError::Argument {
+        code: format!("{}{argument}", command.code),
+        pattern: format!("{} to {} parts of {}", i16::MIN, u16::MAX, command.write_mul),
+    };
+    let value: f64 = argument.parse().map_err(|_| refused())?;
+    let value = (value * f64::from(command.write_mul)).round();
+    if !(f64::from(i16::MIN)..=f64::from(u16::MAX)).contains(&value) {
+        return Err(refused());
+    }
+    // Checked: the cast of a whole number within the range of the type is exact; below zero it is the two's complement.
+    #[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss)]
+    let raw = if value < 0.0 { value as i16 as u16 } else { value as u16 };
+    Ok(raw)
 }
 
 /// The frame behind its start marker.

@@ -12,9 +12,9 @@ use super::jk::{
     BALANCER_START, MODBUS_ECHO, NW_START, NW_UNCOUNTED, RECORD_LEN, RECORD_START, REQUEST_LEN, REQUEST_START,
 };
 use super::vedirect::{BLOCK_END, HEX_END, HEX_START};
-use super::{answer, caret, dd77, find};
+use super::{answer, caret, dd77, echo, find, modbus};
 use crate::error::FrameError;
-use crate::protocol::{CheckForm, Command, CommandKind, Family, Layout, Protocol, Request};
+use crate::protocol::{CheckForm, Command, CommandKind, Family, Framing, Layout, Protocol, Request};
 
 /// Ends a frame of characters.
 const CR: u8 = b'\r';
@@ -53,12 +53,11 @@ impl Request<'_> {
     /// Looks for the end of the answer.
     #[must_use]
     pub fn scan(&self, buffer: &[u8]) -> Scan {
-        let is_asked = !self.bytes.is_empty();
-        if is_asked && buffer.starts_with(&self.bytes) {
-            return Scan::Drop(0..self.bytes.len());
-        }
-        if buffer.is_empty() || is_asked && self.bytes.starts_with(buffer) {
-            return Scan::More;
+        match echo(self) {
+            Some(echo) if buffer.starts_with(echo) => return Scan::Drop(0..echo.len()),
+            Some(echo) if echo.starts_with(buffer) => return Scan::More,
+            Some(_) | None if buffer.is_empty() => return Scan::More,
+            Some(_) | None => {}
         }
         let scan = match self.protocol.family {
             Family::VoltronicQ | Family::VoltronicPi16 => voltronic(self.command, buffer),
@@ -74,6 +73,7 @@ impl Request<'_> {
             }),
             Family::DalyA5 => daly(self.protocol, self.command, buffer),
             Family::VictronVedirect => vedirect(self.command, buffer),
+            Family::Modbus => modbus_frame(self, buffer),
         };
         match scan {
             Scan::More if buffer.len() > MAX_FRAME => Scan::Drop(0..buffer.len()),
@@ -97,6 +97,11 @@ impl Request<'_> {
         match (self.protocol.family, self.command.layout) {
             (Family::DalyA5, Layout::Frames) => DALY_FRAMES.saturating_mul(DALY_FRAME),
             (Family::DalyA5, _) => DALY_FRAME,
+            (Family::Modbus, _) => fields
+                .iter()
+                .map(|field| field.len)
+                .sum::<usize>()
+                .saturating_add(MODBUS_ECHO),
             (_, Layout::Separated | Layout::KeyValue) => text,
             (_, Layout::Fixed | Layout::Tagged | Layout::AckFrame | Layout::Frames) => {
                 fields.iter().map(|field| field.len).sum::<usize>().max(RECORD_LEN)
@@ -196,6 +201,27 @@ fn marked(buffer: &[u8], start: &[u8], len: impl Fn(&[u8]) -> Option<usize>) -> 
     }
 }
 
+/// By serial line from the unit's address on, by TCP from the number of the transaction on.
+fn modbus_frame(request: &Request<'_>, buffer: &[u8]) -> Scan {
+    match request.protocol.framing {
+        Framing::Tcp => {
+            let head = request.bytes.get(..4).unwrap_or_default();
+            marked(buffer, head, modbus::tcp_len)
+        }
+        Framing::Rtu => {
+            let begins = |at: &usize| modbus::line_len(request, buffer.get(*at..).unwrap_or_default()).is_ok();
+            match (0..buffer.len()).find(begins) {
+                Some(0) => match modbus::line_len(request, buffer) {
+                    Ok(Some(len)) if buffer.len() >= len => Scan::Frame(len),
+                    Ok(_) | Err(_) => Scan::More,
+                },
+                Some(at) => Scan::Drop(0..at),
+                None => Scan::Drop(0..buffer.len()),
+            }
+        }
+    }
+}
+
 fn nw_len(frame: &[u8]) -> Option<usize> {
     let [_, _, high, low, ..] = frame else { return None };
     Some(usize::from(u16::from_be_bytes([*high, *low])).saturating_add(NW_UNCOUNTED))
@@ -244,7 +270,12 @@ fn daly(protocol: &Protocol, command: &Command, buffer: &[u8]) -> Scan {
         .iter()
         .take_while(|frame| frame.first() == Some(&super::daly::START))
         .count();
-    Scan::Growing(ours.saturating_mul(DALY_FRAME))
+    let len = ours.saturating_mul(DALY_FRAME);
+    if ours < DALY_FRAMES {
+        Scan::Growing(len)
+    } else {
+        Scan::Frame(len)
+    }
 }
 
 fn vedirect(command: &Command, buffer: &[u8]) -> Scan {

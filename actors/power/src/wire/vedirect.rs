@@ -115,6 +115,9 @@ fn text(frame: &[u8]) -> Result<Answer<'_>, FrameError> {
 fn line<'a>(line: &[u8]) -> Option<(Cow<'a, str>, Cow<'a, str>)> {
     let line = std::str::from_utf8(line.trim_ascii_end()).ok()?;
     let (label, value) = line.split_once('\t')?;
+    if label.chars().chain(value.chars()).any(char::is_control) {
+        return None;
+    }
     Some((label.to_owned().into(), value.to_owned().into()))
 }
 

@@ -2,6 +2,7 @@
 //! the reason, and nothing else is believed.
 
 use std::collections::BTreeSet;
+use std::ops::Range;
 
 use stationd_power::{Family, Library, Request};
 
@@ -205,25 +206,34 @@ fn answer_that_contradicts_itself_is_refused_although_its_sum_fits() {
     assert_eq!(refused.len(), 3);
 }
 
-/// The frame with another value at a place, and all check values made right again.
-fn with_byte(family: Family, frame: &[u8], at: usize, value: u8) -> Vec<u8> {
+/// Where an answer of this family says which command it answers, and over which bytes its sum goes.
+fn opcode_place(sample: &Sample, family: Family, len: usize) -> Option<(usize, Range<usize>)> {
+    let is_record = len == 300 && sample.command.starts_with("get");
+    [
+        (family == Family::DalyA5 && len == 13, 2, 0..len - 1),
+        (family == Family::JkBle && is_record, 4, 0..len - 1),
+        (family == Family::JkBalancer485, 3, 0..len - 1),
+        (family == Family::Dd77Serial, 1, 2..len - 3),
+        (family == Family::JkNwTtl, 8, 0..len.saturating_sub(4)),
+    ]
+    .into_iter()
+    .find_map(|(is_it, at, summed)| is_it.then_some((at, summed)))
+}
+
+/// The frame with another value at a place, and its sum made right again.
+fn with_byte(family: Family, frame: &[u8], (at, value): (usize, u8), summed: Range<usize>) -> Vec<u8> {
     let mut frame = frame.to_vec();
     frame[at] = value;
-    let len = frame.len();
-    let sum = |bytes: &[u8]| bytes.iter().map(|byte| u16::from(*byte)).fold(0_u16, u16::wrapping_add);
-    match family {
-        Family::JkBle | Family::JkBalancer485 | Family::DalyA5 => {
-            frame[len - 1] = sum(&frame[..len - 1]).to_le_bytes()[0];
+    let sum = frame[summed.clone()]
+        .iter()
+        .fold(0_u16, |sum, byte| sum.wrapping_add(u16::from(*byte)));
+    let [high, low] = sum.to_be_bytes();
+    match summed.end + 1 == frame.len() {
+        true => frame[summed.end] = low,
+        false if family == Family::Dd77Serial => {
+            frame[summed.end..summed.end + 2].copy_from_slice(&sum.wrapping_neg().to_be_bytes());
         }
-        Family::JkNwTtl => {
-            let sum = sum(&frame[..len - 4]).to_be_bytes();
-            frame[len - 2..].copy_from_slice(&sum);
-        }
-        Family::Dd77Serial => {
-            let sum = sum(&frame[2..len - 3]).wrapping_neg().to_be_bytes();
-            frame[len - 3..len - 1].copy_from_slice(&sum);
-        }
-        _ => panic!("no sum"),
+        false => frame[summed.end + 2..].copy_from_slice(&[high, low]),
     }
     frame
 }
@@ -233,20 +243,17 @@ fn answer_with_another_opcode_is_refused_although_its_sum_fits() {
     let mut tried = 0;
     each_readable(|sample, request, frame| {
         let family = request.protocol().family();
-        let at = match family {
-            Family::DalyA5 if frame.len() == 13 => 2,
-            Family::Dd77Serial => 1,
-            Family::JkBle if frame.len() == 300 && sample.command.starts_with("get") => 4,
-            Family::JkBalancer485 => 3,
-            Family::JkNwTtl => 8,
-            _ => return,
+        let Some((at, summed)) = opcode_place(sample, family, frame.len()) else {
+            return;
         };
+        assert_eq!(with_byte(family, &frame, (at, frame[at]), summed.clone()), frame);
         for value in (0..=u8::MAX).filter(|value| *value != frame[at]) {
-            let damaged = with_byte(family, &frame, at, value);
-            let read_all = family == Family::JkNwTtl && value == 6;
+            let damaged = with_byte(family, &frame, (at, value), summed.clone());
+            // Both of the NW commands that read are answered alike.
+            let reads = family == Family::JkNwTtl && value == 6;
             assert_eq!(
                 request.decode(&damaged).is_ok(),
-                read_all,
+                reads,
                 "{} {value:02x}",
                 sample.protocol
             );

@@ -1,6 +1,8 @@
 //! Files of protocols: all that are in the binary are good, and a bad one of the user's own says where and why.
 
 use std::collections::HashSet;
+use std::fs;
+use std::time::{Duration, Instant};
 
 use stationd_power::{CommandKind, Library, RequestError};
 
@@ -24,7 +26,7 @@ fn refusal(text: &str) -> String {
 fn protocol_in_the_binary_has_commands_that_can_be_asked() {
     let mut library = Library::new();
     let names: Vec<String> = library.names().into_iter().map(str::to_owned).collect();
-    assert_eq!(names.len(), 25);
+    assert_eq!(names.len(), 28);
     let mut commands = 0;
     for name in names {
         let protocol = library.get(&name).unwrap();
@@ -47,7 +49,7 @@ fn protocol_in_the_binary_has_commands_that_can_be_asked() {
             assert!(codes.contains(code.as_str()), "{name} {code}");
         }
     }
-    assert_eq!(commands, 692);
+    assert_eq!(commands, 746);
 }
 
 #[test]
@@ -138,4 +140,104 @@ fn argument_that_matches_only_in_part_is_refused() {
             "{code:?}: {refused}"
         );
     }
+}
+
+/// What a folder with these files gives: the protocols, and what is wrong.
+fn folder(files: &[(&str, &str)]) -> (Library, Vec<String>) {
+    let folder = tempfile::tempdir().unwrap();
+    for (name, text) in files {
+        fs::write(folder.path().join(name), text).unwrap();
+    }
+    let (library, problems) = Library::with_folder(folder.path());
+    let root = folder.path().display().to_string();
+    let told = problems.iter().map(|problem| problem.to_string().replace(&root, ""));
+    (library, told.collect())
+}
+
+#[test]
+fn folder_adds_protocols_that_extend_each_other_and_takes_the_place_of_one() {
+    let first = SMALL.replace("\"pi30\"", "\"zz\"");
+    let (mut library, problems) = folder(&[
+        ("aa.toml", &first),
+        ("zz.toml", SMALL),
+        ("pi30.toml", SMALL),
+        ("notes.txt", ""),
+    ]);
+    assert_eq!(problems, [""; 0]);
+    for name in ["aa", "zz", "pi30", "pi30max"] {
+        assert!(library.get(name).unwrap().request("QOWN").is_ok(), "{name}");
+    }
+}
+
+#[test]
+fn bad_file_of_a_folder_is_told_and_refused_by_name_and_the_others_stay() {
+    let circle = |to: &str| SMALL.replace("\"pi30\"", &format!("\"{to}\""));
+    let (one, other) = (circle("other"), circle("one"));
+    let files = [
+        ("good.toml", SMALL),
+        ("one.toml", &one),
+        ("other.toml", &other),
+        ("pi41.toml", "format ="),
+        ("Not A Name.toml", SMALL),
+    ];
+    let (mut library, problems) = folder(&files);
+    assert_eq!(problems.len(), 4, "{problems:#?}");
+    for (file, reason) in [
+        ("/one.toml: extends", "circle"),
+        ("/pi41.toml", ""),
+        ("/Not A Name.toml", "a-z"),
+    ] {
+        let told = problems
+            .iter()
+            .any(|problem| problem.starts_with(file) && problem.contains(reason));
+        assert!(told, "{file}: {problems:#?}");
+    }
+    assert!(library.get("good").is_ok() && library.get("pi18").is_ok());
+    let refused = library.get("pi41").unwrap_err();
+    assert!(
+        refused.file.ends_with("pi41.toml"),
+        "nobody is given another protocol than the one that he wrote"
+    );
+}
+
+#[test]
+fn hostile_files_are_refused_within_bounds() {
+    let command = |index: usize| format!("[[command]]\ncode = \"Q{index}\"\nlabel = \"\"\nkind = \"query\"\n");
+    let field = "{ key = \"k\", type = \"int\" },";
+    let head = "format = \"power-protocol/1\"\nid = \"X\"\nextends = \"pi30\"\n";
+    let many_fields = format!("{head}{}fields = [{}]", command(0), field.repeat(10_000));
+    let many_commands: String = (0..2_000)
+        .map(|index| command(index) + "fields = [{ type = \"ack\" }]\n")
+        .collect();
+    let many_commands = format!("{head}{many_commands}");
+    let pattern = SMALL.replace(
+        "kind = \"query\"",
+        "kind = \"query\"\npattern = '^QOWN((a{99}){99}){99}$'",
+    );
+    let deep = format!("{head}x = {}{}", "[".repeat(100_000), "]".repeat(100_000));
+    let large = format!("{SMALL}# {}", "x".repeat(1_000_000));
+    let files = [
+        ("fields.toml", many_fields.as_str()),
+        ("commands.toml", &many_commands),
+        ("pattern.toml", &pattern),
+        ("deep.toml", &deep),
+        ("large.toml", &large),
+        ("good.toml", SMALL),
+    ];
+    let began = Instant::now();
+    let (mut library, problems) = folder(&files);
+    assert!(began.elapsed() < Duration::from_secs(5), "{:?}", began.elapsed());
+    assert_eq!(problems.len(), 5, "{problems:#?}");
+    assert!(
+        problems.iter().all(|problem| problem.len() < 1_000),
+        "a problem is a line for people"
+    );
+    assert!(library.get("good").is_ok());
+}
+
+#[test]
+fn folder_that_is_not_there_leaves_the_protocols_of_the_program() {
+    let (mut library, problems) = Library::with_folder(std::path::Path::new("/nonexistent/protocols"));
+    assert_eq!(problems.len(), 1);
+    assert!(library.get("pi30").is_ok());
 }

@@ -10,4 +10,7 @@
 mod damage;
 mod files;
 mod frames;
+mod jbd;
+mod jk;
+mod modbus;
 mod scan;
