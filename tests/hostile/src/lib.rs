@@ -13,11 +13,15 @@ mod configuration;
 mod grammar;
 mod ledger;
 mod mqtt_json;
+mod power_answer;
+mod power_protocol;
 mod state_machine;
 mod websocket_message;
 
 pub use configuration::configuration;
 pub use grammar::grammar;
 pub use mqtt_json::mqtt_json;
+pub use power_answer::{power_caret, power_daly, power_jbd, power_jk, power_modbus, power_vedirect, power_voltronic};
+pub use power_protocol::power_protocol;
 pub use state_machine::state_machine;
 pub use websocket_message::websocket_message;

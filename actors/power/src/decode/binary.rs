@@ -2,7 +2,6 @@
 
 use std::borrow::Cow;
 use std::collections::BTreeMap;
-use std::fmt::Write as _;
 
 use super::{missing, reading, word};
 use crate::error::FrameError;
@@ -255,14 +254,12 @@ fn lookup<'a>(field: &'a Field, index: &str, name: &str, before: &[Reading<'a>])
 }
 
 fn hex(bytes: &[u8]) -> String {
-    bytes.iter().fold(
-        String::with_capacity(bytes.len().saturating_mul(2)),
-        |mut text, byte| {
-            // Writing to a String cannot fail.
-            let _written = write!(text, "{byte:02x}").is_ok();
-            text
-        },
-    )
+    let digit = |value: u8| char::from_digit(u32::from(value), 16).unwrap_or_default();
+    let mut text = String::with_capacity(bytes.len().saturating_mul(2));
+    for byte in bytes {
+        text.extend([digit(byte >> 4), digit(byte & 0x0F)]);
+    }
+    text
 }
 
 fn ascii<'a>(bytes: &[u8]) -> Value<'a> {

@@ -176,12 +176,11 @@ impl Hearing<'_, '_> {
     /// Reads the frame at the beginning of what came.
     fn take(&mut self, request: &Request<'_>, len: usize) -> Result<Vec<Taken>, Failure> {
         let frame: Vec<u8> = self.wire.bytes.drain(..len.min(self.wire.bytes.len())).collect();
-        let decoded = request.decode(&frame);
-        // Not the acknowledgement: a battery tells how it is by itself, also between a setting and its answer.
-        let decoded = decoded.and_then(|readings| match readings.iter().any(is_unacknowledged) {
-            true => Err(FrameError::Unfitting),
-            false => Ok(take(request, &readings)),
-        });
+        let decoded = match request.decode(&frame) {
+            // Not the acknowledgement: a battery tells how it is by itself, also between a setting and its answer.
+            Ok(readings) if readings.iter().any(is_unacknowledged) => Err(FrameError::Unfitting),
+            decoded => decoded.map(|readings| take(request, &readings)),
+        };
         self.wire.frame = frame;
         let taken = match decoded {
             Ok(taken) => taken,

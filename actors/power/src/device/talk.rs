@@ -20,7 +20,7 @@ use crate::watch::{Happening, Schedule, Taken};
 pub(super) const TRIES: u32 = 3;
 /// One more where something came back: the device is there, and a noisy line that spoils one answer of ten spoils three in
 /// a row once in a thousand times.
-const TRIES_IF_DAMAGED: u32 = TRIES + 1;
+pub(super) const TRIES_IF_DAMAGED: u32 = TRIES + 1;
 /// Pause before the second try; each further one waits twice as long.
 pub(super) const RETRY_AFTER: Duration = Duration::from_millis(100);
 /// Parts of a period in which devices begin.

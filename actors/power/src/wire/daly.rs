@@ -45,7 +45,11 @@ pub(super) fn answer<'a>(request: &Request<'_>, frame: &'a [u8]) -> Result<Answe
     let one = command.layout != Layout::Frames;
     if !rest.is_empty() || frames.is_empty() || (one && frames.len() > 1) {
         return Err(FrameError::Length {
-            expected: FRAME.saturating_mul(frames.len().max(1)),
+            expected: if one {
+                FRAME
+            } else {
+                FRAME.saturating_mul(frames.len().max(1))
+            },
             found: frame.len(),
         });
     }

@@ -241,3 +241,26 @@ fn folder_that_is_not_there_leaves_the_protocols_of_the_program() {
     assert_eq!(problems.len(), 1);
     assert!(library.get("pi30").is_ok());
 }
+
+#[test]
+fn file_of_the_documentation_is_as_good_as_it_says() {
+    let page = include_str!("../../../../docs/PROTOCOLS.md");
+    let examples: Vec<&str> = page
+        .split("```toml\n")
+        .skip(1)
+        .filter_map(|rest| rest.split("```").next())
+        .collect();
+    assert_eq!(examples.len(), 2);
+    for example in examples {
+        Library::new().add("own", "own.toml", example).unwrap();
+    }
+    let mut library = Library::new();
+    library
+        .add(
+            "meter",
+            "meter.toml",
+            page.split("```toml\n").nth(1).unwrap().split("```").next().unwrap(),
+        )
+        .unwrap();
+    assert!(library.get("meter").unwrap().request("limit16.0").is_ok());
+}

@@ -7,7 +7,10 @@ use std::path::{Path, PathBuf};
 
 use proptest::prelude::*;
 use proptest::sample::Index;
-use stationd_hostile::{configuration, grammar, mqtt_json, state_machine, websocket_message};
+use stationd_hostile::{
+    configuration, grammar, mqtt_json, power_caret, power_daly, power_jbd, power_jk, power_modbus, power_protocol,
+    power_vedirect, power_voltronic, state_machine, websocket_message,
+};
 
 /// Most bytes that a mutation begins with: a damaged whole day would take minutes.
 const WINDOW: usize = 4096;
@@ -119,6 +122,29 @@ const LOGS: &[&str] = &["fuzz/seeds/grammar", "actors/repeater/testdata/lines"];
 const MESSAGES: &[&str] = &["fuzz/seeds/mqtt_json", "actors/repeater/testdata/mqtt"];
 const SUBSCRIPTIONS: &[&str] = &["fuzz/seeds/websocket_message"];
 const CONFIGURATIONS: &[&str] = &["fuzz/seeds/configuration", "config"];
+const POWER_PROTOCOLS: &[&str] = &["fuzz/seeds/power_protocol", "actors/power/protocols"];
+
+/// An engine, and where its seeds are.
+type Engine = (fn(&[u8]), &'static [&'static str]);
+
+/// What comes over the lines of power devices.
+const POWER_LINES: [Engine; 7] = [
+    (power_voltronic, &["fuzz/seeds/power_voltronic"]),
+    (power_caret, &["fuzz/seeds/power_caret"]),
+    (power_jk, &["fuzz/seeds/power_jk"]),
+    (power_jbd, &["fuzz/seeds/power_jbd"]),
+    (power_daly, &["fuzz/seeds/power_daly"]),
+    (power_vedirect, &["fuzz/seeds/power_vedirect"]),
+    (power_modbus, &["fuzz/seeds/power_modbus"]),
+];
+
+/// A damaged seed of each engine.
+fn answers() -> impl Strategy<Value = Vec<Vec<u8>>> {
+    POWER_LINES
+        .iter()
+        .map(|(_, places)| mutated(places))
+        .collect::<Vec<_>>()
+}
 
 #[test]
 fn every_seed_keeps_the_promises_as_it_is() {
@@ -126,6 +152,10 @@ fn every_seed_keeps_the_promises_as_it_is() {
     seeds(MESSAGES).iter().for_each(|seed| mqtt_json(seed));
     seeds(SUBSCRIPTIONS).iter().for_each(|seed| websocket_message(seed));
     seeds(CONFIGURATIONS).iter().for_each(|seed| configuration(seed));
+    seeds(POWER_PROTOCOLS).iter().for_each(|seed| power_protocol(seed));
+    for (engine, places) in POWER_LINES {
+        seeds(places).iter().for_each(|seed| engine(seed));
+    }
 }
 
 proptest! {
@@ -152,5 +182,17 @@ proptest! {
     #[test]
     fn damaged_configuration_keeps_the_promises(text in mutated(CONFIGURATIONS)) {
         configuration(&text);
+    }
+
+    #[test]
+    fn damaged_answer_of_every_engine_keeps_the_promises(answers in answers()) {
+        for ((engine, _), answer) in POWER_LINES.iter().zip(answers) {
+            engine(&answer);
+        }
+    }
+
+    #[test]
+    fn damaged_protocol_keeps_the_promises(text in mutated(POWER_PROTOCOLS)) {
+        power_protocol(&text);
     }
 }

@@ -91,6 +91,12 @@ impl Knobs {
             .sum()
     }
 
+    /// The frames that were heard last, the oldest first.
+    #[must_use]
+    pub fn log(&self) -> Vec<Vec<u8>> {
+        self.lock().log.iter().cloned().collect()
+    }
+
     /// Time between two of the same question, on average since the counts began; none of what was heard less than twice.
     #[must_use]
     pub fn period(&self, begins: &[u8]) -> Option<Duration> {
@@ -104,12 +110,6 @@ impl Knobs {
         self.lock().heard.clear();
     }
 
-    /// The frames that were heard last, the oldest first.
-    #[must_use]
-    pub fn log(&self) -> Vec<Vec<u8>> {
-        self.lock().log.iter().cloned().collect()
-    }
-
     fn note(&self, asked: &[u8]) {
         tracing::debug!(frame = %asked.escape_ascii(), "heard");
         let panel = &mut *self.lock();
@@ -117,8 +117,7 @@ impl Knobs {
             panel.log.pop_front();
         }
         panel.log.push_back(asked.to_vec());
-        let counts = &mut panel.heard;
-        let now = Instant::now();
+        let (counts, now) = (&mut panel.heard, Instant::now());
         if counts.len() < MOST_COUNTED || counts.contains_key(asked) {
             let new = Heard {
                 count: 0,

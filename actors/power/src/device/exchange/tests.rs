@@ -92,7 +92,8 @@ async fn question_that_is_put_again_takes_the_late_answer_as_its_own() {
     let (line, told) = inverter(&[LATE]);
     assert!(matches!(ask(&line, &protocol, "QMCHGCR").await, Err(Failure::Silent)));
     assert!(ask(&line, &protocol, "QMCHGCR").await.unwrap().contains("030"));
-    assert_eq!(told.try_iter().count(), 2, "a retry costs one question");
+    let heard = (0..2).filter(|_| told.recv_timeout(LIMIT).is_ok()).count();
+    assert_eq!((heard, told.try_iter().count()), (2, 0), "a retry costs one question");
 }
 
 #[tokio::test]
