@@ -23,7 +23,7 @@ fn bytes(hexadecimal: &str) -> Vec<u8> {
 
 fn answer(question: &[u8]) -> Vec<u8> {
     DeviceKind::Pi30
-        .answer(&Plant::new(12.0, 0.5), question)
+        .answer(&mut Plant::new(12.0, 0.5), question)
         .expect("a question")
         .1
 }
