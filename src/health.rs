@@ -10,7 +10,7 @@ use std::time::{Duration, Instant};
 use gate::{Gate, GateStatus};
 use journal::{Journal, JournalStatus, SetAside};
 use kernel::{HealthCause, Supervision};
-use model::power::{AlarmKind, DeviceState};
+use model::power::{AlarmKind, AlarmOfDevice, DeviceState, PowerSystem};
 use model::repeater::{HostState, ModemState, RepeaterState};
 use model::{Signal, Source, Timestamp};
 use parking_lot::Mutex;
@@ -142,6 +142,7 @@ impl HealthLog {
         let of_broker = |signal: &Signal| of_broker(signal, now.wall);
         findings.extend(journal.signals().snapshot(BROKERS).iter().filter_map(of_broker));
         findings.extend(power::devices(journal.signals()).iter().flat_map(of_device));
+        findings.extend(power::system_now(journal.signals()).iter().flat_map(of_power_system));
         self.observe(now, findings)
     }
 
@@ -278,6 +279,17 @@ fn of_device(device: &power::Device) -> Vec<Finding> {
     let alarms = alarms.map(|alarm| finding(format!("power/{name}/{}", alarm.reading), alarm.text.clone()));
     let state = state.map(|reason| finding(format!("power/{name}"), reason));
     state.into_iter().chain(alarms).collect()
+}
+
+/// What is wrong with all devices together; what is wrong with one, it says itself.
+fn of_power_system(system: &PowerSystem) -> Vec<Finding> {
+    let own = system.alarms.iter().filter(|alarm| alarm.device == power::SYSTEM);
+    let finding = own.map(|AlarmOfDevice { device, alarm }| Finding {
+        subject: format!("power/{device}/{}", alarm.reading),
+        word: Word::Degraded,
+        reason: alarm.text.clone(),
+    });
+    finding.collect()
 }
 
 /// What a log tail has to say about the host's log, or about a gateway's.

@@ -9,7 +9,7 @@
 //! ├─ simulator     demo only: the host that writes the log
 //! ├─ power-plant   demo only: the devices of the power group
 //! ├─ repeater      (rest_for_one) state-machine, parser, log-tail: consumers first; mqtt, gateways (one_for_one): one child each
-//! ├─ power         (one_for_one) if devices are configured: one child an inverter, battery or charger
+//! ├─ power         (one_for_one) if devices are configured: one child an inverter, battery or charger; system
 //! ├─ recorder      the tree's own diary
 //! └─ web           page and API
 //! ```

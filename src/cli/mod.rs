@@ -8,6 +8,7 @@ mod check_config;
 mod client;
 mod command;
 mod configuration;
+mod import;
 mod key;
 mod logging;
 mod power;
@@ -66,8 +67,10 @@ enum Command {
     Gate(command::Arguments),
     /// Check that nobody has changed who did what.
     Audit(audit::Arguments),
-    /// Inverters, batteries and chargers: what their frames say.
+    /// Inverters, batteries and chargers: ask them, set them, find out what they speak, read their frames.
     Power(power::Arguments),
+    /// Print the configuration of mpp-solar as one of this program, and what of it could not be taken over.
+    Import(import::Arguments),
     /// Copy the journal, also while the station runs. To restore: stop the station and put the copy in its place.
     Backup(backup::Arguments),
 }
@@ -100,6 +103,7 @@ pub(crate) fn main() -> ExitCode {
             Err(problems) => return refuse(&problems),
         },
         Command::Power(arguments) => power::power(&arguments),
+        Command::Import(arguments) => import::import(&arguments),
         Command::Backup(arguments) => match config::load(arguments.file.config.as_deref()) {
             Ok(config) => backup::backup(&config, &arguments),
             Err(problems) => return refuse(&problems),

@@ -297,6 +297,7 @@ fn routes(config: &mut ServiceConfig) {
         ws::routes,
         sse::routes,
         compat::mmdvm::routes,
+        compat::mpp_solar::routes,
         openapi::routes,
     ] {
         config.configure(section);

@@ -56,6 +56,10 @@ mod poison;
 #[cfg(test)]
 mod power;
 #[cfg(test)]
+mod power_cli;
+#[cfg(test)]
+mod power_history;
+#[cfg(test)]
 mod power_settings;
 #[cfg(test)]
 mod problems;

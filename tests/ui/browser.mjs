@@ -3,6 +3,8 @@ import { mkdirSync, readFileSync } from "node:fs";
 import { createRequire } from "node:module";
 import { fileURLToPath } from "node:url";
 
+import { PASSWORD } from "./station.mjs";
+
 const require = createRequire(new URL("../../web/package.json", import.meta.url));
 const { chromium } = require("playwright-core");
 const AXE = readFileSync(require.resolve("axe-core/axe.min.js"), "utf8");
@@ -49,6 +51,24 @@ export async function settled(page) {
   await page.locator("main h1").waitFor();
   await page.waitForFunction(() => !document.querySelector("[aria-label=Loading]"));
   await page.evaluate(() => document.fonts.ready);
+}
+
+/** Fills in the form that the page shows. */
+export async function signIn(page, name, password = PASSWORD) {
+  const form = page.getByRole("form", { name: "Sign in" });
+  await form.getByLabel("Name").fill(name);
+  await form.getByLabel("Password").fill(password);
+  await form.getByRole("button", { name: "Sign in", exact: true }).click();
+}
+
+/** A tab of its own in which somebody is signed in, at a path. */
+export async function enter(browser, url, name, path = "/", options = {}) {
+  const tab = await open(browser, `${url}/access`, options);
+  await signIn(tab.page, name);
+  await tab.page.getByRole("button", { name: `${name}: menu` }).waitFor();
+  await tab.page.goto(url + path);
+  await settled(tab.page);
+  return tab;
 }
 
 /** What breaks level A or AA of the guidelines, in words. */

@@ -8,6 +8,9 @@ import { demo, until } from "./station.mjs";
 const PAGES = {
   overview: "/",
   repeater: "/repeater",
+  power: "/power",
+  battery: "/power/battery-a",
+  inverter: "/power/inverter",
   actors: "/actors/repeater/parser",
   journal: "/journal",
   event: "/journal/1",

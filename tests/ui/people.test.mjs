@@ -2,7 +2,7 @@
 import assert from "node:assert/strict";
 import { after, before, test } from "node:test";
 
-import { PHONE, SCREENSHOTS, THEMES, launch, open, settled, violations } from "./browser.mjs";
+import { PHONE, SCREENSHOTS, THEMES, enter, launch, open, settled, signIn, violations } from "./browser.mjs";
 import { PASSWORD, demo, people, until } from "./station.mjs";
 
 /** Restarting the log tail takes a second person here. */
@@ -22,22 +22,8 @@ after(async () => {
   await station?.stop();
 });
 
-async function signIn(page, name, password = PASSWORD) {
-  const form = page.getByRole("form", { name: "Sign in" });
-  await form.getByLabel("Name").fill(name);
-  await form.getByLabel("Password").fill(password);
-  await form.getByRole("button", { name: "Sign in", exact: true }).click();
-}
-
 /** A browser of their own in which somebody is signed in, at a path. */
-async function as(name, path = "/", options = {}) {
-  const tab = await open(browser, `${station.url}/access`, options);
-  await signIn(tab.page, name);
-  await tab.page.getByRole("button", { name: `${name}: menu` }).waitFor();
-  await tab.page.goto(station.url + path);
-  await settled(tab.page);
-  return tab;
-}
+const as = (name, path = "/", options = {}) => enter(browser, station.url, name, path, options);
 
 /** Restarts the actor that the page shows; resolves with the number of the command. */
 async function restart(page, why) {

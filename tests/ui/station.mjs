@@ -16,8 +16,8 @@ const DEMO = readFileSync(new URL("../../config/demo.toml", import.meta.url), "u
 export const PASSWORD = "correct horse battery";
 
 /**
- * Starts a demo station and resolves once it listens; `more` is added to its configuration. `stop` ends it; whoever starts
- * one has to.
+ * Starts a demo station and resolves once it listens; `more` is added to its configuration. `said` has what it writes to
+ * its log, the oldest first. `stop` ends it; whoever starts one has to.
  */
 export function demo({ more = "", environment = {} } = {}) {
   return start("demo", () => `${DEMO}\n${more}`, environment);
@@ -37,10 +37,12 @@ async function start(what, text, environment = {}) {
     stdio: ["ignore", "ignore", "pipe"],
   });
   const ended = new Promise((resolve) => child.once("exit", resolve));
-  const address = await listening(child);
+  const said = [];
+  const address = await listening(child, said);
   const url = `http://${address}`;
   return {
     url,
+    said,
     config,
     get: async (path) => (await fetch(url + path)).json(),
     signal: (name) => child.kill(name),
@@ -71,18 +73,18 @@ async function told(url, path, what, headers = {}) {
   return { answer, body };
 }
 
-function listening(child) {
+function listening(child, said) {
   return new Promise((resolve, reject) => {
-    const heard = [];
-    const limit = setTimeout(() => reject(new Error(`the station does not come up:\n${heard.join("\n")}`)), LIMIT_MS);
+    const story = () => said.map((line) => JSON.stringify(line)).join("\n");
+    const limit = setTimeout(() => reject(new Error(`the station does not come up:\n${story()}`)), LIMIT_MS);
     child.once("error", reject);
-    child.once("exit", (code) => reject(new Error(`the station ended with ${code}:\n${heard.join("\n")}`)));
-    createInterface({ input: child.stderr }).on("line", (line) => {
-      heard.push(line);
-      const said = line.startsWith("{") ? JSON.parse(line) : {};
-      if (said.message !== "listening") return;
+    child.once("exit", (code) => reject(new Error(`the station ended with ${code}:\n${story()}`)));
+    createInterface({ input: child.stderr }).on("line", (text) => {
+      const line = text.startsWith("{") ? JSON.parse(text) : { message: text };
+      said.push(line);
+      if (line.message !== "listening") return;
       clearTimeout(limit);
-      resolve(said.address);
+      resolve(line.address);
     });
   });
 }

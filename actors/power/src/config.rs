@@ -65,6 +65,10 @@ const POLL_S: RangeInclusive<f64> = 0.2..=3600.0;
 const SETTINGS_POLL_S: RangeInclusive<f64> = 1.0..=86_400.0;
 /// Speeds of serial lines, in baud.
 const BAUD: RangeInclusive<u32> = 300..=4_000_000;
+/// Inverters of a parallel system; their numbers have one digit.
+const UNITS: RangeInclusive<u8> = 0..=9;
+/// Capacities of batteries, in ampere hours.
+const CAPACITY_AH: RangeInclusive<f64> = 0.0..=1_000_000.0;
 /// Most commands of a list.
 const MAX_COMMANDS: usize = 32;
 
@@ -89,6 +93,12 @@ pub struct DeviceConfig {
     pub status: Vec<String>,
     /// The commands that ask for the settings; none takes the protocol's own.
     pub settings: Vec<String>,
+    /// How many inverters of a parallel system it tells of, by QPGSn and the like; 0: it is alone.
+    pub units: u8,
+    /// The bank of batteries that it is, or works with.
+    pub bank: String,
+    /// Ampere hours of its battery, if it does not tell them itself; 0: not known.
+    pub capacity_ah: f64,
     /// When to raise the alarm.
     pub alarms: AlarmConfig,
 }
@@ -120,6 +130,9 @@ impl Default for DeviceConfig {
             settings_poll_s: 300.0,
             status: Vec::new(),
             settings: Vec::new(),
+            units: 0,
+            bank: "main".to_owned(),
+            capacity_ah: 0.0,
             alarms: AlarmConfig::default(),
         }
     }
@@ -189,6 +202,9 @@ impl DeviceConfig {
                 "settings_poll_s",
                 range_problem(&SETTINGS_POLL_S, &self.settings_poll_s),
             ),
+            ("units", range_problem(&UNITS, &self.units)),
+            ("bank", name_problem(&self.bank)),
+            ("capacity_ah", range_problem(&CAPACITY_AH, &self.capacity_ah)),
             ("status", list_problem(&self.status)),
             ("settings", list_problem(&self.settings)),
         ];

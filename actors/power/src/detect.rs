@@ -11,7 +11,7 @@ use std::collections::HashMap;
 use std::sync::Arc;
 
 use crate::config::usual_baud;
-use crate::protocol::{Command, CommandKind, Family, Protocol, Request};
+use crate::protocol::{Command, CommandKind, Family, Layout, Protocol, Request};
 use crate::reading::{Quality, Value};
 
 /// What a device answered to the bytes of a question; `None`: nothing.
@@ -171,13 +171,15 @@ impl Answer {
     }
 }
 
-/// How many readings a whole answer has at least.
+/// How many readings a whole answer has. Where values carry their names, a device sends those that it has.
 fn described(command: &Command) -> usize {
-    command
-        .fields()
-        .iter()
-        .filter(|field| !field.key().is_empty() && !field.key().contains("{n}"))
-        .count()
+    match command.layout {
+        Layout::KeyValue | Layout::Tagged => 0,
+        Layout::Separated | Layout::Fixed | Layout::Frames | Layout::AckFrame => {
+            let is_one = |key: &str| !key.is_empty() && !key.contains("{n}");
+            command.fields().iter().filter(|field| is_one(field.key())).count()
+        }
+    }
 }
 
 /// Whether the device calls itself as the protocol is called, and that in words.

@@ -525,6 +525,9 @@ fn commands(protocol: &Protocol, config: &DeviceConfig) -> Vec<Polled> {
         let pause_s = config.poll_s.max(WATCH_S);
         commands.extend(polled(protocol.watch_commands(), &[], pause_s, false));
     }
+    let of_units = protocol.commands().iter().filter(|command| command.per_unit);
+    let of_units = of_units.flat_map(|command| (0..config.units).map(|unit| format!("{}{unit}", command.code())));
+    commands.extend(polled(&of_units.collect::<Vec<_>>(), &[], config.poll_s, false));
     let settings = protocol.setting_read_commands();
     commands.extend(polled(&config.settings, settings, config.settings_poll_s, true));
     commands

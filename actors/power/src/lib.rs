@@ -10,7 +10,7 @@
 //! [`Protocol::request`] makes the bytes that ask, [`Request::scan`] finds where an answer ends, and [`Request::decode`] says
 //! what it means. Only the framing of a family is code ([`Family`]).
 //!
-//! `protocol`, `wire`, `decode` and `watch` are pure: no port, no clock, no actor.
+//! `protocol`, `wire`, `decode`, `watch`, `settings` and `detect` are pure: no port, no clock, no actor.
 
 mod config;
 mod decode;
@@ -18,12 +18,14 @@ pub mod detect;
 mod device;
 mod error;
 pub mod history;
+mod overview;
 mod own;
 mod port;
 mod protocol;
 mod query;
 mod reading;
 pub mod settings;
+mod system;
 mod watch;
 mod wire;
 
@@ -37,11 +39,12 @@ pub use config::{AlarmConfig, DeviceConfig, PowerConfig, problems, usual_baud};
 pub use device::{Ask, AskError, DeviceActor, Direct, Heard, Power, Refresh, Said};
 use device::{Member, Parts};
 pub use error::{FrameError, RequestError};
+pub use overview::SystemActor;
 use port::{Address, Line, NoAddress};
 pub use protocol::{
     Command, CommandKind, Family, Field, Group, Library, Protocol, ProtocolProblem, Request, Risk, Role,
 };
-pub use query::{Device, devices};
+pub use query::{Device, devices, system_now};
 pub use reading::{Gap, Quality, Reading, Value};
 pub use wire::{Scan, quiet};
 
@@ -54,7 +57,7 @@ pub fn projections() -> Vec<Box<dyn journal::Projection>> {
     vec![Box::new(history::PowerHistory)]
 }
 
-/// The group `power`: one child a device, by its name. What one of them does to its own never reaches the others.
+/// The group `power`: one child a device, by its name, and one that puts them together. What one of them does to its own never reaches the others.
 /// None where no device is configured. Beside it the handle through which the devices are asked.
 #[must_use]
 pub fn children(config: &PowerConfig, journal: &Journal) -> (Option<SupervisorSpec>, Power) {
@@ -80,7 +83,10 @@ pub fn children(config: &PowerConfig, journal: &Journal) -> (Option<SupervisorSp
         members.insert(name.clone(), member);
         devices.push(Child::from(spec.on_exhausted(OnExhausted::Suspend)));
     }
-    let group = (!devices.is_empty()).then(|| SupervisorSpec::new("power").children(devices));
+    let (journal, all) = (journal.clone(), config.clone());
+    let together = ChildSpec::new(SYSTEM, move |env| SystemActor::new(env, &journal, &all));
+    let together = together.on_exhausted(OnExhausted::Suspend);
+    let group = (!devices.is_empty()).then(|| SupervisorSpec::new("power").children(devices).child(together));
     (group, Power::new(members))
 }
 

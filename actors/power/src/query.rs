@@ -3,11 +3,12 @@
 use std::collections::BTreeMap;
 
 use journal::SignalBoard;
-use model::power::{DeviceStatus, PowerReading};
+use model::power::{DeviceStatus, PowerReading, PowerSystem};
 use model::{Signal, Source};
 use serde::Serialize;
 use utoipa::ToSchema;
 
+use crate::SYSTEM;
 use crate::device::{READINGS, SETTINGS, STATUS};
 
 /// A device with its newest readings.
@@ -49,4 +50,12 @@ pub fn devices(signals: &SignalBoard) -> Vec<Device> {
         .collect();
     devices.sort_by(|a, b| a.name.cmp(&b.name));
     devices
+}
+
+/// All devices together, once they have been looked at.
+#[must_use]
+pub fn system_now(signals: &SignalBoard) -> Option<PowerSystem> {
+    let shown = signals.snapshot("power");
+    let is_it = |signal: &&Signal| signal.source.as_str() == "power" && &*signal.name == SYSTEM;
+    serde_json::from_str(shown.iter().find(is_it)?.data.get()).ok()
 }

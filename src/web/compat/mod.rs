@@ -2,3 +2,4 @@
 //! translation: nothing is known here that the API proper does not tell.
 
 pub(super) mod mmdvm;
+pub(super) mod mpp_solar;

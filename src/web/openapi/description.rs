@@ -10,7 +10,7 @@ use utoipa::openapi::security::{
 };
 
 use crate::web::auth::described::needed;
-use crate::web::compat::mmdvm;
+use crate::web::compat::{mmdvm, mpp_solar};
 use crate::web::{
     actors, audit, auth, commands, configuration, events, export, feed, health, power, repeater, signals, sse,
     statistics, ws,
@@ -34,6 +34,7 @@ use crate::web::{
         repeater::list_links,
         power::list_devices,
         power::get_device,
+        power::get_system,
         power::settings::list_settings,
         power::history::get_history,
         power::history::get_energy,
@@ -78,6 +79,11 @@ use crate::web::{
         mmdvm::list_qsos,
         mmdvm::get_health,
         mmdvm::open,
+        mpp_solar::get_data,
+        mpp_solar::get_historical,
+        mpp_solar::get_historical_all,
+        mpp_solar::post_command,
+        mpp_solar::refresh,
     ),
     modifiers(&Rights),
     components(schemas(model::Subscribe, feed::Frame, commands::DryRun, commands::Say)),
@@ -165,7 +171,7 @@ fn description_names_every_path_and_refers_to_nothing_missing() {
         let name = reference.split('"').next().unwrap();
         assert!(schemas.contains_key(name), "{name} is referred to and missing");
     }
-    assert_eq!(description["paths"].as_object().unwrap().len(), 45);
+    assert_eq!(description["paths"].as_object().unwrap().len(), 51);
 }
 
 #[test]

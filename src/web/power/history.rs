@@ -99,7 +99,12 @@ pub(crate) async fn get_history(
 }
 
 /// The series of a device that there is or was.
-async fn read_series(api: &Api, device: &str, names: Vec<String>, window: Asked) -> Result<Vec<Series>, Problem> {
+pub(in crate::web) async fn read_series(
+    api: &Api,
+    device: &str,
+    names: Vec<String>,
+    window: Asked,
+) -> Result<Vec<Series>, Problem> {
     let (journal, name) = (api.station.journal.clone(), device.to_owned());
     let read = move || journal.read(|connection| history::series(connection, &name, &names, window));
     let series = api.adding.run(read).await?;

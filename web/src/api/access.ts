@@ -49,6 +49,14 @@ export function told(problem: ConfigProblem): string {
   return [line, problem.key, problem.reason].filter(Boolean).join(": ");
 }
 
+/** Something that somebody wants done. */
+export interface Wanted {
+  target: string;
+  verb: string;
+  arguments?: Record<string, unknown>;
+  reason?: string;
+}
+
 /** What somebody says to a command. */
 export type Say = Schemas["Say"];
 
@@ -78,8 +86,8 @@ export const access = {
 
   commands: (query: Ask["query"]) => ask<Paged<Command>>("/api/v1/commands", { query }),
   command: (id: string | number) => ask<Command>(within("/api/v1/commands", id)),
-  dryRun: (target: string, verb: string, reason: string) =>
-    post<DryRun>("/api/v1/commands", { target, verb, arguments: {}, reason, dry_run: true }),
+  dryRun: (wanted: Wanted) => post<DryRun>("/api/v1/commands", { arguments: {}, ...wanted, dry_run: true }),
+  request: (wanted: Wanted) => post<Command>("/api/v1/commands", wanted),
   say: (id: number, say: Say, reason: string) => post<Command>(`${within("/api/v1/commands", id)}/${say}`, { reason }),
 
   audit: (query: Ask["query"]) => ask<Audit>("/api/v1/audit", { query }),

@@ -4,6 +4,40 @@
  */
 
 export interface paths {
+    "/api/command": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** Puts a question to a device. What changes it becomes a command of the gate. */
+        post: operations["solar_command"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/data": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** What a device says now. */
+        get: operations["solar_data"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/api/health": {
         parameters: {
             query?: never;
@@ -13,6 +47,40 @@ export interface paths {
         };
         /** Whether all is well. */
         get: operations["watcher_health"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/historical": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** The past of the readings that mpp-solar's charts show. */
+        get: operations["solar_historical"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/historical/all": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** The same of a year. */
+        get: operations["solar_historical_all"];
         put?: never;
         post?: never;
         delete?: never;
@@ -49,6 +117,23 @@ export interface paths {
         get: operations["watcher_qsos"];
         put?: never;
         post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/refresh": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** Asks the device everything again. */
+        post: operations["solar_refresh"];
         delete?: never;
         options?: never;
         head?: never;
@@ -400,6 +485,23 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/api/v1/power/system": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** All devices together: what comes from where and goes to where. The signal `power` / `system` says the same. */
+        get: operations["get_power_system"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/api/v1/power/{device}": {
         parameters: {
             query?: never;
@@ -409,6 +511,60 @@ export interface paths {
         };
         /** One device. */
         get: operations["get_device"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/power/{device}/energy": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** What went through a device day by day. */
+        get: operations["get_power_energy"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/power/{device}/history": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** Readings of a device over time: minimum, mean and maximum of each step, and the energy of powers. */
+        get: operations["get_power_history"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/power/{device}/settings": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * What can be set on a device. A change is a command: the verb with the target `power.DEVICE` and the arguments `setting`
+         *     and, where it takes one, `value`.
+         */
+        get: operations["list_settings"];
         put?: never;
         post?: never;
         delete?: never;
@@ -764,7 +920,12 @@ export interface components {
          * @description What is wrong.
          * @enum {string}
          */
-        AlarmKind: "battery_low_voltage" | "battery_low_charge" | "over_temperature" | "cell_imbalance" | "fault" | "warning" | "device_silent";
+        AlarmKind: "battery_low_voltage" | "battery_low_charge" | "over_temperature" | "cell_imbalance" | "fault" | "warning" | "device_silent" | "sun_gone";
+        /** @description An alarm, and whose it is. */
+        AlarmOfDevice: components["schemas"]["Alarm"] & {
+            /** @description The device, or `system`. */
+            device: string;
+        };
         /** @description A text to put in force. */
         ApplyRequest: {
             /** @description Why, up to 500 characters. */
@@ -809,6 +970,38 @@ export interface components {
             verb: string;
             /** @description Who; `gate` for what the gate did by itself. */
             who: string;
+        };
+        /** @description Batteries side by side. */
+        BatteryBank: {
+            /**
+             * Format: double
+             * @description Into it; negative: out of it.
+             */
+            battery_a?: number | null;
+            /**
+             * Format: double
+             * @description Its voltage.
+             */
+            battery_v?: number | null;
+            /**
+             * Format: double
+             * @description The highest cell.
+             */
+            cell_max_v?: number | null;
+            /**
+             * Format: double
+             * @description The lowest cell.
+             */
+            cell_min_v?: number | null;
+            /**
+             * Format: double
+             * @description How full it is.
+             */
+            charge_percent?: number | null;
+            /** @description The devices that tell of it: batteries, or where there are none, inverters and chargers. */
+            devices: string[];
+            /** @description Its name in the configuration. */
+            name: string;
         };
         /**
          * @description What calls are put together by.
@@ -990,6 +1183,11 @@ export interface components {
          */
         DestinationKind: "group" | "private" | "routed";
         /**
+         * @description What a device is for.
+         * @enum {string}
+         */
+        DeviceClass: "inverter" | "battery" | "charger" | "meter";
+        /**
          * @description Whether a device is there.
          * @enum {string}
          */
@@ -1003,6 +1201,8 @@ export interface components {
              * @description Attempts to open its port since it was lost.
              */
             attempts: number;
+            /** @description What it is for. */
+            class: components["schemas"]["DeviceClass"];
             next_try?: components["schemas"]["Timestamp"] | null;
             /** @description Where it is. */
             port: string;
@@ -1060,6 +1260,21 @@ export interface components {
          * @enum {string}
          */
         EndReason: "end" | "lost" | "watchdog" | "timeout" | "replaced" | "host_restart" | "open";
+        /** @description The energy of one day, by UTC. */
+        EnergyOfDay: {
+            /** @description `YYYY-MM-DD`. */
+            day: string;
+            /**
+             * Format: double
+             * @description Into the load, if the device knows.
+             */
+            load_wh?: number | null;
+            /**
+             * Format: double
+             * @description From the sun, if the device knows.
+             */
+            solar_wh?: number | null;
+        };
         /** @description A fact in the journal. */
         Event: {
             /** @description When it happened, by the clock of whoever saw it. */
@@ -1504,6 +1719,26 @@ export interface components {
             next?: string | null;
         };
         /** @description One page of a list. */
+        Paged_EnergyOfDay: {
+            /** @description The items, in the order of the list. */
+            items: {
+                /** @description `YYYY-MM-DD`. */
+                day: string;
+                /**
+                 * Format: double
+                 * @description Into the load, if the device knows.
+                 */
+                load_wh?: number | null;
+                /**
+                 * Format: double
+                 * @description From the sun, if the device knows.
+                 */
+                solar_wh?: number | null;
+            }[];
+            /** @description Give this as `cursor` for the page behind; null on the last one. */
+            next?: string | null;
+        };
+        /** @description One page of a list. */
         Paged_Event: {
             /** @description The items, in the order of the list. */
             items: {
@@ -1589,6 +1824,31 @@ export interface components {
             next?: string | null;
         };
         /** @description One page of a list. */
+        Paged_PowerSetting: {
+            /** @description The items, in the order of the list. */
+            items: {
+                argument?: components["schemas"]["PowerSettingArgument"] | null;
+                /** @description Its name: the argument `setting` of the verb. */
+                code: string;
+                current?: components["schemas"]["PowerSettingCurrent"] | null;
+                /** @description What it is about. */
+                group: components["schemas"]["PowerSettingGroup"];
+                /** @description What it is. */
+                label: string;
+                /**
+                 * Format: int32
+                 * @description How much thought the policy wants of a change.
+                 */
+                tier: number;
+                /** @description Whether a change can be taken back. */
+                undoable: boolean;
+                /** @description The verb that changes it. */
+                verb: string;
+            }[];
+            /** @description Give this as `cursor` for the page behind; null on the last one. */
+            next?: string | null;
+        };
+        /** @description One page of a list. */
         Paged_SessionShown: {
             /** @description The items, in the order of the list. */
             items: {
@@ -1657,12 +1917,189 @@ export interface components {
                 [key: string]: components["schemas"]["PowerReading"];
             };
         };
+        /** @description Readings over time. */
+        PowerHistory: {
+            /** @description The device. */
+            device: string;
+            /** @description By name. */
+            series: components["schemas"]["PowerSeries"][];
+            /**
+             * Format: int64
+             * @description Length of a step, in seconds.
+             */
+            step_s: number;
+        };
         /** @description The newest reading of a name. */
         PowerReading: components["schemas"]["Measured"] & {
             /** @description When it was read. */
             at: components["schemas"]["Timestamp"];
             /** @description How far to rely on it. */
             quality: components["schemas"]["ReadingQuality"];
+            role?: components["schemas"]["ReadingRole"] | null;
+            /**
+             * Format: int32
+             * @description The unit of a parallel system that it is of.
+             */
+            unit_number?: number | null;
+        };
+        /** @description One reading over time. */
+        PowerSeries: {
+            /**
+             * Format: double
+             * @description Of a power: what went through in the window.
+             */
+            energy_wh?: number | null;
+            /** @description Its name; the cells of a battery are one, `cell_voltage`. */
+            name: string;
+            /** @description When the step began (milliseconds since 1970), minimum, mean, maximum. Steps without a reading are left out. */
+            points: [
+                number,
+                number,
+                number,
+                number
+            ][];
+            role?: components["schemas"]["ReadingRole"] | null;
+            /** @description The unit, empty where there is none. */
+            unit: string;
+        };
+        /** @description A setting of a device. */
+        PowerSetting: {
+            argument?: components["schemas"]["PowerSettingArgument"] | null;
+            /** @description Its name: the argument `setting` of the verb. */
+            code: string;
+            current?: components["schemas"]["PowerSettingCurrent"] | null;
+            /** @description What it is about. */
+            group: components["schemas"]["PowerSettingGroup"];
+            /** @description What it is. */
+            label: string;
+            /**
+             * Format: int32
+             * @description How much thought the policy wants of a change.
+             */
+            tier: number;
+            /** @description Whether a change can be taken back. */
+            undoable: boolean;
+            /** @description The verb that changes it. */
+            verb: string;
+        };
+        /** @description What a setting takes. */
+        PowerSettingArgument: {
+            /** @description The list. */
+            choices: components["schemas"]["PowerSettingChoice"][];
+            /** @enum {string} */
+            kind: "choice";
+        } | {
+            /** @description What is taken besides, as 0 for "off". */
+            also: number[];
+            /** @enum {string} */
+            kind: "number";
+            /**
+             * Format: double
+             * @description The highest.
+             */
+            max: number;
+            /**
+             * Format: double
+             * @description The lowest.
+             */
+            min: number;
+            /**
+             * Format: double
+             * @description Values are whole multiples of it.
+             */
+            step: number;
+            /** @description The unit. */
+            unit: string;
+        } | {
+            /** @enum {string} */
+            kind: "text";
+            /** @description The regular expression that they match as a whole. */
+            pattern: string;
+        };
+        /** @description A value that can be chosen. */
+        PowerSettingChoice: {
+            /** @description What it means. */
+            label: string;
+            /** @description What is sent. */
+            value: string;
+        };
+        /** @description What a setting is now. */
+        PowerSettingCurrent: {
+            /** @description When it was read. */
+            at: components["schemas"]["Timestamp"];
+            /** @description What that means. */
+            label: string;
+            /** @description Its unit, empty where there is none. */
+            unit: string;
+            /** @description The value that sets it to what it is. */
+            value: string;
+        };
+        /**
+         * @description Which part of the device a setting is about.
+         * @enum {string}
+         */
+        PowerSettingGroup: "battery" | "charging" | "output" | "grid" | "other";
+        /** @description The power system as it is now. What no device tells is null; what only some of those tell that should is null as well. */
+        PowerSystem: {
+            /** @description What is wrong with any device, or with all of them together (`system`). */
+            alarms: components["schemas"]["AlarmOfDevice"][];
+            /**
+             * Format: int64
+             * @description When it was so, in milliseconds since 1970.
+             */
+            at: number;
+            /** @description The batteries, by the bank that they form. */
+            banks: components["schemas"]["BatteryBank"][];
+            /**
+             * Format: double
+             * @description Their voltage, where there is one bank.
+             */
+            battery_v?: number | null;
+            /**
+             * Format: double
+             * @description Into the batteries; negative: out of them.
+             */
+            battery_w?: number | null;
+            /**
+             * Format: double
+             * @description How full the batteries are.
+             */
+            charge_percent?: number | null;
+            /**
+             * Format: double
+             * @description From the grid; negative: into it.
+             */
+            grid_w?: number | null;
+            /**
+             * Format: double
+             * @description Into the load.
+             */
+            load_w?: number | null;
+            /**
+             * Format: double
+             * @description Into the load since midnight, UTC.
+             */
+            load_wh_today?: number | null;
+            /**
+             * Format: int64
+             * @description Until they are empty or full, if it goes on like this.
+             */
+            remaining_s?: number | null;
+            /**
+             * Format: double
+             * @description From the sun.
+             */
+            solar_w?: number | null;
+            /**
+             * Format: double
+             * @description From the sun since midnight, UTC.
+             */
+            solar_wh_today?: number | null;
+            /** @description Devices whose values are too old to be counted. */
+            stale: string[];
+            toward?: components["schemas"]["Toward"] | null;
+            /** @description The inverters of parallel systems. */
+            units: components["schemas"]["SystemUnit"][];
         };
         /** @description A value as a device gave it. */
         PowerValue: number | string;
@@ -1787,6 +2224,12 @@ export interface components {
          * @enum {string}
          */
         ReadingQuality: "good" | "unlisted" | "undescribed" | "missing";
+        /**
+         * @description What a reading is for the station, whatever the protocol calls it. What goes into the battery is
+         *     `battery_current` + `battery_charge_current` - `battery_discharge_current`, those of them that a device has.
+         * @enum {string}
+         */
+        ReadingRole: "battery_voltage" | "battery_current" | "battery_charge_current" | "battery_discharge_current" | "battery_power" | "state_of_charge" | "remaining_capacity" | "full_capacity" | "cell_voltage" | "temperature" | "solar_power" | "solar_voltage" | "load_power" | "load_apparent_power" | "load_current" | "load_percent" | "output_voltage" | "output_frequency" | "grid_power" | "grid_feed_power" | "grid_voltage" | "grid_frequency" | "mode" | "serial" | "switch";
         /** @description Who asks, and why; both go into the journal. */
         Reason: {
             /**
@@ -1946,6 +2389,46 @@ export interface components {
             /** @description Name of the station. */
             station: string;
         };
+        /** @description What to ask, or to set. */
+        SolarCommand: {
+            /**
+             * @description As it goes over the wire: `QPIGS`, `PBFT54.0`.
+             * @default null
+             */
+            command: string | null;
+        };
+        /** @description A device as it is now, sorted as mpp-solar's page showed it. */
+        SolarData: {
+            /** @description What is enabled and what is disabled. */
+            flags: {
+                [key: string]: components["schemas"]["SolarValue"];
+            };
+            /** @description What it is doing. */
+            mode: {
+                [key: string]: components["schemas"]["SolarValue"];
+            };
+            /** @description The settings, without the flags. */
+            settings: {
+                [key: string]: components["schemas"]["SolarValue"];
+            };
+            /** @description The readings. */
+            status: {
+                [key: string]: components["schemas"]["SolarValue"];
+            };
+            timestamp?: components["schemas"]["Timestamp"] | null;
+        };
+        /** @description A value of the past. */
+        SolarPoint: {
+            /** @description When. */
+            timestamp: components["schemas"]["Timestamp"];
+            /**
+             * Format: double
+             * @description The mean.
+             */
+            value: number;
+        };
+        /** @description A value and its unit. */
+        SolarValue: Record<string, never>[];
         /** @description Who says it: a dotted path such as `repeater` or `power.inverter_1`. */
         Source: string;
         /** @description The calls of a window, added up. */
@@ -2004,6 +2487,25 @@ export interface components {
              */
             talk_s: number;
         };
+        /** @description One inverter of several that work in parallel. */
+        SystemUnit: {
+            /** @description The device that tells of it. */
+            device: string;
+            /**
+             * Format: double
+             * @description What it gives to the load.
+             */
+            load_w?: number | null;
+            /** @description What it is doing. */
+            mode?: string | null;
+            /** @description Its serial number. */
+            serial?: string | null;
+            /**
+             * Format: int32
+             * @description Its number.
+             */
+            unit: number;
+        };
         /** @description A step that was taken. */
         Taken: {
             /** @description When. */
@@ -2027,6 +2529,11 @@ export interface components {
             /** @description The whole configuration file. */
             toml: string;
         };
+        /**
+         * @description Where a battery is going.
+         * @enum {string}
+         */
+        Toward: "full" | "empty";
         /** @description A child, and below a supervisor its children. */
         TreeNode: {
             /** @description Its children in the order of start, for a supervisor. */
@@ -2307,6 +2814,115 @@ export interface components {
 }
 export type $defs = Record<string, never>;
 export interface operations {
+    solar_command: {
+        parameters: {
+            query?: {
+                /** @description Its name in the configuration; the first inverter by name if absent. */
+                device?: string;
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["SolarCommand"];
+            };
+        };
+        responses: {
+            /** @description What the device says, by name; of a setting: the command, which has ended */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            /** @description A setting: the command, which waits for people */
+            202: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            /** @description No command, or none that the device knows */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description It takes another role */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description There is no such device */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The device does not say it */
+            500: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The device is not to be reached */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    solar_data: {
+        parameters: {
+            query?: {
+                /** @description Its name in the configuration; the first inverter by name if absent. */
+                device?: string;
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Readings, settings, mode and flags */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["SolarData"];
+                };
+            };
+            /** @description There is no such device */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
     watcher_health: {
         parameters: {
             query?: never;
@@ -2332,6 +2948,85 @@ export interface operations {
                 };
                 content: {
                     "application/json": components["schemas"]["WatcherHealth"];
+                };
+            };
+        };
+    };
+    solar_historical: {
+        parameters: {
+            query?: {
+                /** @description Hours, 1 to 8784; 24 if absent. */
+                hours?: number;
+                /** @description The device's name in the configuration; the first inverter by name if absent. */
+                device?: string;
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Points by metric */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": {
+                        [key: string]: components["schemas"]["SolarPoint"][];
+                    };
+                };
+            };
+            /** @description A parameter is wrong */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description There is no such device */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    solar_historical_all: {
+        parameters: {
+            query?: {
+                /** @description Its name in the configuration; the first inverter by name if absent. */
+                device?: string;
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Points by metric */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": {
+                        [key: string]: components["schemas"]["SolarPoint"][];
+                    };
+                };
+            };
+            /** @description There is no such device */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
                 };
             };
         };
@@ -2379,6 +3074,61 @@ export interface operations {
             };
             /** @description A parameter is wrong */
             400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    solar_refresh: {
+        parameters: {
+            query?: {
+                /** @description Its name in the configuration; the first inverter by name if absent. */
+                device?: string;
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description `{"status": "Data refreshed", "timestamp": ...}` */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            /** @description A policy wants people to agree: the command, which waits for them */
+            202: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            /** @description It takes another role */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description There is no such device */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description It could not be done */
+            500: {
                 headers: {
                     [name: string]: unknown;
                 };
@@ -3364,6 +4114,35 @@ export interface operations {
             };
         };
     };
+    get_power_system: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description The system */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["PowerSystem"];
+                };
+            };
+            /** @description There are no devices */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
     get_device: {
         parameters: {
             query?: never;
@@ -3383,6 +4162,134 @@ export interface operations {
                 };
                 content: {
                     "application/json": components["schemas"]["PowerDevice"];
+                };
+            };
+            /** @description There is no such device */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    get_power_energy: {
+        parameters: {
+            query?: {
+                /** @description The first day by UTC, `YYYY-MM-DD`; 30 days before `to` if absent. */
+                from?: string;
+                /** @description The last day; today if absent. At most 3660 days behind `from`. */
+                to?: string;
+            };
+            header?: never;
+            path: {
+                /** @description Its name in the configuration */
+                device: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description The days on which it read anything, the oldest first */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Paged_EnergyOfDay"];
+                };
+            };
+            /** @description A parameter is wrong */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description There is no such device */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    get_power_history: {
+        parameters: {
+            query?: {
+                /** @description Names of readings, separated by commas; all that there are if absent. */
+                names?: string;
+                /** @description The first instant, in milliseconds since 1970; a day before `to` if absent. */
+                from?: number;
+                /** @description The first instant behind the window; now if absent. */
+                to?: number;
+                /** @description `auto` if absent. */
+                step?: "auto" | "1m" | "15m" | "1d";
+            };
+            header?: never;
+            path: {
+                /** @description Its name in the configuration */
+                device: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description The series */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["PowerHistory"];
+                };
+            };
+            /** @description A parameter is wrong */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description There is no such device */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    list_settings: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description Its name in the configuration */
+                device: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description The settings, in the order of the protocol */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Paged_PowerSetting"];
                 };
             };
             /** @description There is no such device */

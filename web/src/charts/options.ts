@@ -3,7 +3,17 @@ import uPlot from "uplot";
 
 import { clock } from "../lib/format";
 
-export type Ink = "--accent" | "--d-rf" | "--d-network" | "--attention";
+/** A quantity has one colour, on every page. */
+export type Ink =
+  | "--accent"
+  | "--attention"
+  | "--d-rf"
+  | "--d-network"
+  | "--d-sun"
+  | "--d-battery"
+  | "--d-load"
+  | "--d-grid"
+  | "--d-other";
 
 export interface Series {
   label: string;
@@ -37,6 +47,8 @@ export function options({ x, series, digits, floor, zoom, look }: Ask): Omit<uPl
   const style = getComputedStyle(document.documentElement);
   const colour = (name: string): string => style.getPropertyValue(name).trim();
   const font = `12px ${style.getPropertyValue("--font")}`;
+  // A label at the right edge would be cut off there.
+  const end = (x.at(-1) ?? 1) + step(x);
   const wide = (x.at(-1) ?? 0) - (x[0] ?? 0) > 2 * DAY_S;
   const axis = { stroke: colour("--soft"), font, ticks: { show: false }, grid: { stroke: colour("--line"), width: 1 } };
   return {
@@ -49,11 +61,11 @@ export function options({ x, series, digits, floor, zoom, look }: Ask): Omit<uPl
       points: { size: 7 },
     },
     scales: {
-      x: { time: true, range: () => [x[0] ?? 0, (x.at(-1) ?? 1) + step(x)] },
+      x: { time: true, range: () => [x[0] ?? 0, end] },
       y: { range: (_, low, high) => scale(low, high, floor) },
     },
     axes: [
-      { ...axis, grid: { show: false }, size: 28, space: 64, values: (_, ticks) => ticks.map((tick) => label(tick, wide)) },
+      { ...axis, grid: { show: false }, size: 28, space: 64, values: (_, ticks) => ticks.map((tick) => (tick < end ? label(tick, wide) : "")) },
       { ...axis, size: 44, space: 36, ...(digits === 0 ? { incrs: WHOLE } : {}), values: (_, ticks) => ticks.map((tick) => number(tick, digits)) },
     ],
     series: [{}, ...series.map((line) => drawn(line, colour))],

@@ -5,7 +5,7 @@ export const THEMES: readonly Theme[] = ["system", "light", "dark", "lcars"];
 const KEY = "stationd.theme";
 
 class ThemeChoice {
-  chosen = $state<Theme>(remembered());
+  chosen = $state<Theme>(asked() ?? remembered());
   #dark = matchMedia("(prefers-color-scheme: dark)");
   #systemDark = $state(this.#dark.matches);
 
@@ -36,6 +36,12 @@ class ThemeChoice {
   #show(): void {
     document.documentElement.dataset["theme"] = this.shown;
   }
+}
+
+/** A link may ask for a theme: the old addresses of the LCARS pages lead here with `?theme=lcars`. */
+function asked(): Theme | undefined {
+  const name = new URLSearchParams(location.search).get("theme");
+  return THEMES.find((theme) => theme === name);
 }
 
 function remembered(): Theme {

@@ -1,7 +1,8 @@
 // The field's words for what the service calls by short names, and a sentence for each kind of event.
 import type { Data, Event, HostMode, Mode, Qso } from "../api/types";
+import type { DryRun } from "../api/access";
 import { DOUBTS } from "./aside";
-import { NBSP, capital, count, figure } from "./format";
+import { NBSP, capital, count, figure, people } from "./format";
 
 export const MODES: Record<HostMode, string> = {
   dstar: "D-Star",
@@ -82,6 +83,8 @@ export function doing({ subject, reason }: { subject: string; reason: string }):
   if (/(^|\/)modem$/.test(subject)) return "The host tries to open it again; until then nobody can be heard.";
   if (/(^|\/)log_level$/.test(subject)) return "Calls come back with FileLevel 1 or 2 in the host's configuration.";
   if (subject === "gate") return "The station does not run it again by itself.";
+  if (/^power\/[^/]+$/.test(subject)) return "The station asks it again and again; its last values show their age.";
+  if (subject.startsWith("power/")) return "It goes by itself once the value is back within its limit.";
   if (subject === "journal") return reason.startsWith("nothing can be stored") ? "Those who write wait and try again: nothing that was accepted is lost." : "The station goes on with the new one.";
   if (subject.startsWith("repeater/mqtt/")) return "The station tries again, at least twice a minute. The broker keeps what is said meanwhile.";
   if (reason.startsWith("held")) return "The station leaves it down until somebody starts it. What it works on is kept.";
@@ -98,14 +101,49 @@ const VERBS: Record<string, string> = {
   "config.rollback": "Go back to an earlier configuration:",
   "config.reload": "Reload the configuration:",
   "key.revoke": "Revoke the key",
+  "power.set": "Set",
+  "power.protect": "Set",
+  "power.refresh": "Read again",
 };
 export const verbOf = (verb: string): string => VERBS[verb] ?? verb;
+
+/** With what a command is to be done; settings of devices in words, the rest as it stands in the audit. */
+export function detailsOf(verb: string, given: Data): string {
+  if (verb === "power.set" || verb === "power.protect") return [given["setting"], given["value"]].filter((part) => part !== undefined && part !== null).join(" ");
+  return Object.entries(given).map(([name, value]) => `${name} ${JSON.stringify(value)}`).join(", ");
+}
+
+/** A value as a command read it, before and after. */
+function measured(value: unknown): string {
+  const { value: amount, unit } = (value ?? {}) as { value?: string | number | null; unit?: string };
+  if (amount === undefined || amount === null) return "";
+  return unit && unit !== "bool" ? `${amount}${NBSP}${unit}` : `${amount}`;
+}
+
+/** What came of a command, where it is more than that it was done. */
+export function outcomeOf(outcome: Data | null | undefined): string {
+  if (!outcome || !("confirmed" in outcome)) return "";
+  const [was, is] = [measured(outcome["was"]), measured(outcome["is"])];
+  const before = was && was !== is ? `, it was ${was}` : "";
+  if (outcome["confirmed"] === true) return `Read back: ${is || "as it was set"}${before}.`;
+  if (outcome["confirmed"] === false) return `Read back: ${is || "something else"}, which is not what was set${before}.`;
+  return `The device took it${before}; it cannot be read back.`;
+}
+
+/** Who has to agree before something happens. */
+export function tierWords({ tier, needs }: Pick<DryRun, "tier" | "needs">): string {
+  if (needs.people === 0) return `Tier ${tier}: the policy of this station forbids it.`;
+  const others = tier > 2 ? " other than you" : "";
+  return `Tier ${tier}: it happens once ${people(needs.people, needs.role)}${others} ${needs.people === 1 ? "has" : "have"} agreed.`;
+}
 
 /** Where the page shows what a cause of bad health is about. */
 export function causeHref(subject: string): string {
   if (OF_HOST.test(subject)) return "/repeater";
   if (subject === "journal") return "/journal";
   if (subject === "gate") return "/access";
+  const [group, device] = subject.split("/");
+  if (group === "power" && device) return `/power/${device}`;
   return subject === "station" ? "/actors" : `/actors/${subject}`;
 }
 
@@ -173,6 +211,13 @@ const TELLERS: Record<string, Teller> = {
   session_started: (data) => `${text(data, "user")} signed in${text(data, "address") ? ` from ${text(data, "address")}` : ""}`,
   session_ended: (data) => `${text(data, "user")} was signed out${text(data, "by") === text(data, "user") ? "" : ` by ${text(data, "by")}`}`,
   sign_ins_refused: (data) => `${capital(count(number(data, "count") ?? 1, "sign-in"))} refused${text(data, "user") ? ` for ${text(data, "user")}` : ""}`,
+  device_online: () => "Answers",
+  device_offline: (data) => `Says nothing any more: ${text(data, "reason")}`,
+  alarm_raised: (data) => `Alarm: ${text(data, "text")}`,
+  alarm_cleared: (data) => `No longer: ${text(data, "text")}`,
+  reading_changed: (data) => `${capital(count(Object.keys(data["readings"] ?? {}).length, "reading"))} changed`,
+  setting_changed: (data) => `Settings as read: ${Object.keys(data["settings"] ?? {}).join(", ").replaceAll("_", " ")}`,
+  energy_day: (data) => `Energy of ${text(data, "day")}: ${figure(number(data, "solar_wh"))}${NBSP}Wh from the sun, ${figure(number(data, "load_wh"))}${NBSP}Wh into the load`,
   journal_trimmed: () => "Old events deleted, as configured",
 };
 
@@ -188,10 +233,13 @@ export function summary(event: Event): string {
   const { data } = event;
   if (event.type.startsWith("command_")) {
     const done = event.type.slice("command_".length).replaceAll("_", " ");
-    return `${verbOf(text(data, "verb"))} ${text(data, "target")}: ${done}${text(data, "requested_by") ? `, asked by ${text(data, "requested_by")}` : ""}`;
+    const details = text(data, "verb").startsWith("power.") ? ` ${detailsOf(text(data, "verb"), (data["arguments"] ?? {}) as Data)}`.trimEnd() : "";
+    return `${verbOf(text(data, "verb"))} ${text(data, "target")}${details}: ${done}${text(data, "requested_by") ? `, asked by ${text(data, "requested_by")}` : ""}`;
   }
   const teller = TELLERS[event.type];
-  return teller ? teller(data) : capital(event.type.replaceAll("_", " "));
+  const told = teller ? teller(data) : capital(event.type.replaceAll("_", " "));
+  const device = /^power\.(.+)$/.exec(event.source)?.[1];
+  return device ? `${device}: ${told.charAt(0).toLowerCase()}${told.slice(1)}` : told;
 }
 
 /** How much an event is a matter for a person. */
@@ -201,6 +249,8 @@ export function toneOf(event: Event): Tone | null {
       return ["shutdown", "normal"].includes(text(event.data, "reason")) ? "attention" : "bad";
     case "health_changed":
       return HEALTH[text(event.data, "health")] ?? null;
+    case "alarm_raised":
+    case "device_offline":
     case "fault":
     case "access_denied":
     case "changes_missed":

@@ -15,6 +15,7 @@ export interface Page {
 export const PAGES: readonly Page[] = [
   { path: "", title: "Overview", icon: "overview", load: () => import("./overview/Overview.svelte") },
   { path: "repeater", title: "Repeater", icon: "repeater", load: () => import("./repeater/Repeater.svelte") },
+  { path: "power", title: "Power", icon: "power", load: () => import("./power/Power.svelte") },
   { path: "actors", title: "Actors", icon: "actors", load: () => import("./actors/Actors.svelte") },
   { path: "journal", title: "Journal", icon: "journal", load: () => import("./journal/Journal.svelte") },
   { path: "access", title: "Access", icon: "access", load: () => import("./access/Access.svelte") },

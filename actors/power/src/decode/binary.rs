@@ -107,7 +107,7 @@ pub(super) fn frames<'a>(fields: &'a [Field], frames: &[u8], len: usize, reading
     }
 }
 
-/// Values behind tags. An unknown tag ends the reading: nobody knows how long its value is.
+/// Values behind tags. An answer with an unknown tag is none: nobody knows how long its value is, nor what follows.
 pub(super) fn tagged<'a>(
     fields: &'a [Field],
     values: &[u8],

@@ -174,9 +174,7 @@ fn command(file: &CommandFile, family: Family) -> Result<Command, Fault> {
         Some(pattern) => Some(whole(pattern).map_err(at)?),
     };
     if file.per_unit && pattern.is_none() {
-        return Err(at(
-            "per_unit needs a pattern whose first group is the number of the unit".to_owned(),
-        ));
+        return Err(at("per_unit needs a pattern that holds the unit's number".to_owned()));
     }
     let opcode = match &file.opcode_hex {
         None => Vec::new(),

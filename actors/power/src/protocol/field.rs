@@ -136,7 +136,7 @@ pub(crate) enum RequestPart {
 }
 
 /// What a value of this role can be at all, in volts, percent, degrees Celsius. A sensor that is torn off reads far beyond.
-pub(super) fn range(role: Role, unit: &str) -> (f64, f64) {
+pub(crate) fn range(role: Role, unit: &str) -> (f64, f64) {
     match (role, unit) {
         (Role::CellVoltage, "V") => (0.0, 5.0),
         (Role::BatteryVoltage, "V") => (0.0, 1000.0),
@@ -147,7 +147,7 @@ pub(super) fn range(role: Role, unit: &str) -> (f64, f64) {
 }
 
 /// The range of a value that can be anything.
-pub(super) const EVERYTHING: (f64, f64) = (f64::NEG_INFINITY, f64::INFINITY);
+pub(crate) const EVERYTHING: (f64, f64) = (f64::NEG_INFINITY, f64::INFINITY);
 
 /// One field.
 #[derive(Clone, Debug)]

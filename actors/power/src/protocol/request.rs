@@ -81,19 +81,19 @@ impl Request<'_> {
         &self.code
     }
 
+    /// The number of the unit of a parallel system that it asks for.
+    #[must_use]
+    pub fn unit_number(&self) -> Option<u8> {
+        let of_unit = self.command.per_unit.then_some(&self.argument);
+        of_unit.and_then(|number| number.parse().ok())
+    }
+
     /// The same question, for an answer that the silence of its line has ended. Of an answer of several frames, a recording
     /// that lacks some is damaged; a battery that sends fewer has fewer cells, and only the line can tell.
     #[must_use]
     pub fn ended(mut self) -> Self {
         self.is_ended = true;
         self
-    }
-
-    /// The number of the unit of a parallel system that it asks for.
-    #[must_use]
-    pub fn unit_number(&self) -> Option<u8> {
-        let of_unit = self.command.per_unit.then_some(&self.argument);
-        of_unit.and_then(|number| number.parse().ok())
     }
 
     /// What goes over the wire; empty where the device talks by itself.

@@ -192,7 +192,10 @@ impl Chosen<'_> {
             PartKind::Unit => "[0-9]".to_owned(),
             PartKind::Number(number) if number.places() == 0 => "[0-9]+".to_owned(),
             PartKind::Number(_) => r"[0-9]+(\.[0-9]+)?".to_owned(),
-            PartKind::Date { year_digits } => format!("[0-9]{{{}}}", year_digits.saturating_add(10)),
+            PartKind::Date { year_digits } => format!(
+                "[0-9]{{{}}}",
+                year_digits.saturating_add(super::value::DATE_BEHIND_YEAR)
+            ),
             PartKind::Choice(_) | PartKind::Flag => {
                 let values: Vec<String> = self.choices(part).into_iter().map(|(value, _)| value).collect();
                 format!("({})", values.join("|"))

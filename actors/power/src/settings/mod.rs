@@ -9,8 +9,10 @@
 //! the list of its setting before there is a command; limits of voltage are those of the battery that the device is made for.
 
 mod change;
+mod every;
 mod list;
 mod value;
+mod written;
 
 use std::collections::BTreeMap;
 

@@ -334,6 +334,56 @@ fn tenths_of_a_volt_are_read_as_volts() {
     assert_eq!(change.has_come_about(&answers), Some(false));
 }
 
+#[test]
+fn whole_command_is_read_back_as_the_setting_and_value_that_wrote_it() {
+    let mut library = Library::new();
+    let names: Vec<String> = library.names().into_iter().map(str::to_owned).collect();
+    let mut read = 0;
+    for name in names {
+        let protocol = library.get(&name).unwrap();
+        for item in items(&protocol, |_| None) {
+            for (value, code) in protocol.choose(&item.code).unwrap().every().unwrap_or_default() {
+                assert_eq!(
+                    protocol.setting_in(&code),
+                    Some((item.code.clone(), value)),
+                    "{name} {code}"
+                );
+                read += 1;
+            }
+        }
+    }
+    assert!(read > 3000, "{read}");
+    let pi17 = protocol("pi17");
+    let told = |code: &str| {
+        pi17.setting_in(code)
+            .map(|(setting, value)| format!("{setting} {}", value.unwrap_or_default()))
+    };
+    assert_eq!(told("MCHGV0564,0540").as_deref(), Some("MCHGV 56.4,54.0"));
+    assert_eq!(told("GS"), None);
+    let pi30 = protocol("pi30");
+    assert_eq!(
+        pi30.setting_in("MUCHGC130"),
+        Some(("MUCHGC".to_owned(), Some("1,30".to_owned())))
+    );
+    assert_eq!(pi30.setting_in("PEab"), None);
+}
+
+#[test]
+fn every_value_of_a_setting_is_listed_with_its_command() {
+    let protocol = protocol("pi30");
+    let every = |setting: &str| protocol.choose(setting).unwrap().every();
+    let codes = |setting: &str| -> Vec<String> { every(setting).unwrap().into_iter().map(|(_, code)| code).collect() };
+    assert_eq!(codes("POP"), ["POP00", "POP01", "POP02"]);
+    assert_eq!(codes("PF"), ["PF"]);
+    assert_eq!(codes("MUCHGC").len(), 10);
+    let float = codes("PBFT");
+    for wanted in ["PBFT12.0", "PBFT14.6", "PBFT29.2", "PBFT58.4"] {
+        assert!(float.iter().any(|code| code == wanted), "{wanted}");
+    }
+    assert!(!float.iter().any(|code| code == "PBFT58.5" || code == "PBFT20.0"));
+    assert_eq!(every("DAT"), None);
+}
+
 proptest! {
     #[test]
     fn any_value_is_refused_or_becomes_a_command_that_the_pattern_takes(setting in 0_usize..27, value in "[0-9a-z.,+-]{0,16}|.{0,40}") {

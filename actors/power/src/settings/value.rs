@@ -10,7 +10,9 @@ pub(super) const BATTERY_V: f64 = 12.0;
 /// Longest value of a setting, in bytes.
 const MAX_VALUE: usize = 80;
 /// What the unit digit is where nobody names one: the device that we are connected to.
-const OURS: &str = "0";
+pub(super) const OURS: &str = "0";
+/// Digits of month, day, hour, minute and second.
+pub(super) const DATE_BEHIND_YEAR: usize = 10;
 /// How units begin that count tenths of another.
 const TENTHS: &str = "0.1";
 

@@ -161,21 +161,24 @@ fn jk_nw(plant: &Plant) -> Vec<u8> {
         values.extend([cell + 1, high, low]);
     }
     let direction = if plant.battery_a() >= 0.0 { 0x8000 } else { 0 };
-    let words = [
+    let percent = u16::from(whole(plant.charge_percent()).to_be_bytes()[1]);
+    // Tags in their order, as the devices send them; that of the charge has one byte.
+    for (tag, word) in [
         (0x80, 31),
         (0x81, 24),
         (0x82, 25),
         (0x83, whole(plant.battery_v() * 100.0)),
         (0x84, whole(plant.battery_a().abs() * BATTERY_PART * 100.0) | direction),
+        (0x85, percent),
         (0x87, 57),
         (0x8A, 16),
-    ];
-    for (tag, word) in words {
+    ] {
         let [high, low] = u16::to_be_bytes(word);
-        values.extend([tag, high, low]);
+        values.push(tag);
+        values.extend((tag != 0x85).then_some(high));
+        values.push(low);
     }
-    let percent = whole(plant.charge_percent()).to_be_bytes()[1];
-    values.extend([0x85, percent, 0xAA, 0, 0, 0, BATTERY_AH, 0xAB, 1, 0xAC, 1]);
+    values.extend([0xAA, 0, 0, 0, BATTERY_AH, 0xAB, 1, 0xAC, 1]);
     let mut frame = vec![0x4E, 0x57, 0, 0, 0, 0, 0, 0, 6, 0, 1];
     frame.extend(values);
     frame.extend([0, 0, 0, 0, 0x68]);

@@ -90,6 +90,7 @@ impl Knobs {
     }
 
     fn note(&self, asked: &[u8]) {
+        tracing::debug!(frame = %asked.escape_ascii(), "heard");
         let panel = &mut *self.lock();
         if panel.log.len() == MOST_LOGGED {
             panel.log.pop_front();

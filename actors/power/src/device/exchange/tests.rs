@@ -1,3 +1,5 @@
+//! One question and its answer over lines with the faults of real ones.
+
 use std::io::{Read, Write};
 use std::net::TcpListener;
 use std::sync::mpsc;

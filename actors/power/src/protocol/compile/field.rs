@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use crate::protocol::field::{EVERYTHING, range as role_range};
+use crate::protocol::field::{EVERYTHING, range as of_role};
 use crate::protocol::file::{FieldFile, Labels};
 use crate::protocol::{BitStyle, BytesKind, DateForm, Field, FieldKind, Repeat, RequestPart, Scale, TextKind};
 
@@ -68,7 +68,7 @@ fn form(file: &FieldFile) -> Result<Option<Box<str>>, String> {
 
 /// What the file says, or what values of this role can be.
 fn range(file: &FieldFile) -> Result<(f64, f64), String> {
-    let (least, most) = file.role.map_or(EVERYTHING, |role| role_range(role, &file.unit));
+    let (least, most) = file.role.map_or(EVERYTHING, |role| of_role(role, &file.unit));
     let (least, most) = (file.min.unwrap_or(least), file.max.unwrap_or(most));
     if least <= most {
         return Ok((least, most));

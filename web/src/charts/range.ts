@@ -9,13 +9,13 @@ const POINTS = 120;
 /** Lengths of a step that people can make sense of, in seconds. */
 const STEPS = [300, 600, 900, 1800, 3600, 7200, 14_400, 21_600, 43_200, 86_400];
 
-export const RANGES = [
-  { value: "day", word: "24 h" },
-  { value: "week", word: "7 days" },
-  { value: "month", word: "30 days" },
-] as const;
+/** The usual lengths, each ending now. A page offers those that it has something to show for. */
+const LENGTHS: Record<string, number> = { hour: HOUR_MS, day: DAY_MS, week: 7 * DAY_MS, month: 30 * DAY_MS, year: 365 * DAY_MS };
 
-const LENGTHS: Record<string, number> = { day: DAY_MS, week: 7 * DAY_MS, month: 30 * DAY_MS };
+export interface Choice {
+  value: string;
+  word: string;
+}
 
 export interface Range {
   from: number;
@@ -25,11 +25,12 @@ export interface Range {
   word: string;
 }
 
-export function rangeOf(query: URLSearchParams, now: number): Range {
+/** A page opens with the day; a range that it does not offer is the day as well. */
+export function rangeOf(query: URLSearchParams, now: number, offered: readonly Choice[]): Range {
   const [since, until] = [query.get("since"), query.get("until")].map((text) => Date.parse(text ?? ""));
   const chosen = since !== undefined && until !== undefined && until > since;
   const name = query.get("range") ?? "day";
-  const word = chosen ? "" : name in LENGTHS ? name : "day";
+  const word = chosen ? "" : offered.some(({ value }) => value === name) ? name : "day";
   const to = chosen ? until : now;
   const begin = chosen ? since : to - (LENGTHS[word] ?? DAY_MS);
   const wanted = (to - begin) / 1000 / POINTS;
