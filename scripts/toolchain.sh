@@ -10,7 +10,7 @@ as_root() {
     if [ "$(id -u)" -eq 0 ]; then "$@"; else sudo "$@"; fi
 }
 
-# SQLite is compiled from its own source, which takes a C compiler and nothing else.
+# SQLite and the D-Bus library are compiled from their own source, which takes a C compiler and nothing else.
 if ! command -v cc >/dev/null; then
     if ! command -v apt-get >/dev/null; then
         echo "No C compiler here. Install one (gcc or clang) and run this again." >&2

@@ -9,6 +9,8 @@ mod auth;
 #[cfg(test)]
 mod backup;
 #[cfg(test)]
+mod ble;
+#[cfg(test)]
 mod broker;
 #[cfg(test)]
 mod chaos;
@@ -52,7 +54,11 @@ mod mqtt_lost;
 #[cfg(test)]
 mod people;
 #[cfg(test)]
+mod plug;
+#[cfg(test)]
 mod poison;
+#[cfg(test)]
+mod ports;
 #[cfg(test)]
 mod power;
 #[cfg(test)]

@@ -1,93 +1,18 @@
 //! Inverters and batteries on lines with faults: simulated devices on pseudo-terminals, the real binary at the other end.
 
-use std::fs::{self, OpenOptions};
+use std::fs;
 use std::io::{Read, Write};
 use std::net::TcpListener;
-use std::path::Path;
-use std::thread::{self, JoinHandle};
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Mutex};
+use std::thread;
 use std::time::{Duration, Instant};
 
 use serde_json::Value;
-use sim::power::{DeviceKind, Faults, Knobs, Line, Plant};
-use tokio::sync::oneshot;
+use sim::power::{DeviceKind, Faults, Plant};
 
-use crate::harness::{LIMIT, Stage, Station};
-
-/// A device that is plugged in; dropping it pulls the plug.
-pub(crate) struct Plug {
-    pub(crate) knobs: Knobs,
-    stop: Option<oneshot::Sender<()>>,
-    thread: Option<JoinHandle<()>>,
-}
-
-impl Plug {
-    pub(crate) fn in_at(link: &Path, kind: DeviceKind, faults: Faults) -> Plug {
-        let knobs = Knobs::default();
-        knobs.set(faults);
-        let (stop, stopped) = oneshot::channel::<()>();
-        let line = Line::plug_in(link).expect("a pseudo-terminal");
-        let shared = knobs.clone();
-        let thread = thread::spawn(move || {
-            let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
-            runtime.expect("a runtime").block_on(async {
-                tokio::select! {
-                    ended = line.serve(kind, Plant::new(12.0, 0.5), shared, 7) => ended.expect("the line holds"),
-                    _ = stopped => {}
-                }
-            });
-        });
-        Plug {
-            knobs,
-            stop: Some(stop),
-            thread: Some(thread),
-        }
-    }
-
-    /// How often the question was heard.
-    pub(crate) fn heard(&self, question: &[u8]) -> u32 {
-        self.knobs.heard(question)
-    }
-
-    /// Waits until the question was heard so often, and says when.
-    pub(crate) fn wait_heard(&self, question: &[u8], count: u32) -> Instant {
-        let deadline = Instant::now() + LIMIT;
-        while self.knobs.heard(question) < count {
-            assert!(
-                Instant::now() < deadline,
-                "heard only {} times",
-                self.knobs.heard(question)
-            );
-            thread::park_timeout(Duration::from_millis(2));
-        }
-        Instant::now()
-    }
-}
-
-impl Drop for Plug {
-    fn drop(&mut self) {
-        if let (Some(stop), Some(thread)) = (self.stop.take(), self.thread.take()) {
-            let _told = stop.send(()).is_ok();
-            thread.join().expect("the device ends");
-        }
-    }
-}
-
-pub(crate) fn configure(stage: &Stage, name: &str, protocol: &str, poll_s: f64) {
-    let port = stage.path(name);
-    configure_at(stage, name, protocol, poll_s, &port.display().to_string());
-}
-
-fn configure_at(stage: &Stage, name: &str, protocol: &str, poll_s: f64, port: &str) {
-    let mut config = OpenOptions::new()
-        .append(true)
-        .open(stage.config())
-        .expect("a configuration");
-    writeln!(
-        config,
-        "[power.{name}]\nprotocol = {protocol:?}\nport = {port:?}\npoll_s = {poll_s:?}"
-    )
-    .expect("written");
-}
+use crate::harness::{Stage, Station};
+use crate::plug::{Plug, append, configure, configure_at};
 
 pub(crate) fn wait_for_state(station: &Station, name: &str, state: &str) -> Value {
     station.wait_for(&format!("/api/v1/power/{name}"), |device| device["state"] == state)
@@ -99,10 +24,14 @@ fn events(station: &Station, name: &str) -> Vec<Value> {
     page["items"].as_array().cloned().unwrap_or_default()
 }
 
+/// A minute without the device, shortened: longer than its silence may last.
+const GAP: Duration = Duration::from_secs(5);
+
 #[test]
 fn device_plugged_in_again_under_another_terminal_is_online_within_five_seconds() {
     let stage = Stage::new();
     configure(&stage, "inverter", "pi30", 0.5);
+    append(&stage, "alarms = { silent_s = 2.0 }");
     configure(&stage, "battery", "daly40", 0.5);
     let inverter = Plug::in_at(&stage.path("inverter"), DeviceKind::Pi30, Faults::default());
     let battery = Plug::in_at(&stage.path("battery"), DeviceKind::Daly, Faults::default());
@@ -112,6 +41,8 @@ fn device_plugged_in_again_under_another_terminal_is_online_within_five_seconds(
 
     // It has a number of its own already, so that it cannot get the old one.
     let _successor = Plug::in_at(&stage.path("spare"), DeviceKind::Pi30, Faults::default());
+    let asked = battery.knobs.heard(&[0xA5]);
+    let pulled = Instant::now();
     drop(inverter);
     let gone = wait_for_state(&station, "inverter", "disconnected");
     assert!(
@@ -125,29 +56,34 @@ fn device_plugged_in_again_under_another_terminal_is_online_within_five_seconds(
             .iter()
             .any(|cause| cause["subject"] == "power/inverter")
     });
-    let asked = battery.knobs.heard(&[0xA5]);
-    battery.wait_heard(&[0xA5], asked + 4);
+    station.wait_for("/api/v1/power/inverter", |device| {
+        device["alarms"][0]["kind"] == "device_silent" && pulled.elapsed() >= GAP
+    });
+    // Twice a second.
+    let heard = battery.knobs.heard(&[0xA5]) - asked;
+    assert!(heard >= 9, "the battery was asked {heard} times instead of 10");
 
     fs::rename(stage.path("spare"), stage.path("inverter")).expect("renamed");
     let plugged = Instant::now();
     wait_for_state(&station, "inverter", "online");
     assert!(plugged.elapsed() < Duration::from_secs(5), "{:?}", plugged.elapsed());
 
-    let told: Vec<Value> = events(&station, "inverter")
-        .iter()
-        .map(|event| event["type"].clone())
-        .collect();
-    let told: Vec<&str> = told
-        .iter()
-        .filter_map(Value::as_str)
-        .filter(|kind| kind.starts_with("device"))
-        .collect();
-    assert_eq!(told, ["device_online", "device_offline", "device_online"]);
-    let others = events(&station, "battery");
-    assert!(
-        !others.iter().any(|event| event["type"] == "device_offline"),
-        "{others:#?}"
-    );
+    let told = |name: &str| -> Vec<String> {
+        let all = events(&station, name).into_iter();
+        let kinds = all.filter_map(|event| event["type"].as_str().map(str::to_owned));
+        kinds
+            .filter(|kind| kind.starts_with("device") || kind.starts_with("alarm"))
+            .collect()
+    };
+    let gap = [
+        "device_online",
+        "device_offline",
+        "alarm_raised",
+        "device_online",
+        "alarm_cleared",
+    ];
+    assert_eq!(told("inverter"), gap);
+    assert_eq!(told("battery"), ["device_online"]);
 }
 
 #[test]
@@ -281,4 +217,113 @@ fn device_behind_a_serial_server_is_read_again_after_the_server_hung_up() {
     assert_eq!(gaps, 2, "{told:#?}");
     drop(station);
     serving.join().expect("the server ends");
+}
+
+/// Three Daly batteries on one line behind a serial server; each answers to its own number. One can be silenced.
+struct Rs485 {
+    address: String,
+    third_is_silent: Arc<AtomicBool>,
+    /// When each was asked for its charge.
+    asked: Arc<Mutex<Vec<(u8, Instant)>>>,
+}
+
+impl Rs485 {
+    fn start() -> Rs485 {
+        let server = TcpListener::bind("127.0.0.1:0").expect("a port");
+        let line = Rs485 {
+            address: format!("tcp://{}", server.local_addr().unwrap()),
+            third_is_silent: Arc::default(),
+            asked: Arc::default(),
+        };
+        let (silent, asked) = (Arc::clone(&line.third_is_silent), Arc::clone(&line.asked));
+        thread::spawn(move || {
+            while let Ok((mut stream, _)) = server.accept() {
+                let mut heard = [0; 14];
+                // Requests overlap only if two devices speak at once: then they are no requests any more.
+                while stream.read_exact(&mut heard).is_ok() {
+                    assert_eq!((heard[0], heard[13]), (0xA5, b'\n'), "two at once: {heard:02x?}");
+                    let unit = heard[1] - 0x3F;
+                    if heard[2] == 0x90 {
+                        asked.lock().unwrap().push((unit, Instant::now()));
+                    }
+                    if unit == 3 && silent.load(Ordering::Relaxed) {
+                        continue;
+                    }
+                    let mut plant = Plant::new(12.0, f64::from(unit) / 10.0);
+                    let (_, answer) = DeviceKind::Daly.answer(&mut plant, &heard[..13]).unwrap();
+                    for frame in answer.chunks(13) {
+                        let mut frame = frame.to_vec();
+                        frame[1] = unit;
+                        frame[12] = frame[12].wrapping_add(unit - 1);
+                        if stream.write_all(&frame).is_err() {
+                            break;
+                        }
+                    }
+                }
+            }
+        });
+        line
+    }
+
+    fn count(&self, unit: u8) -> usize {
+        self.asked
+            .lock()
+            .unwrap()
+            .iter()
+            .filter(|(asked, _)| *asked == unit)
+            .count()
+    }
+
+    /// The longest time between two questions to this battery since it was asked so often.
+    fn longest_gap(&self, unit: u8, since: usize) -> Duration {
+        let asked = self.asked.lock().unwrap();
+        let times: Vec<Instant> = asked
+            .iter()
+            .filter(|(asked, _)| *asked == unit)
+            .map(|(_, at)| *at)
+            .collect();
+        times[since..]
+            .windows(2)
+            .map(|pair| pair[1] - pair[0])
+            .max()
+            .unwrap_or_default()
+    }
+}
+
+#[test]
+fn batteries_on_one_line_take_turns_and_a_silent_one_holds_nobody_up_for_long() {
+    let line = Rs485::start();
+    let stage = Stage::new();
+    for unit in 1..=3 {
+        configure_at(&stage, &format!("battery-{unit}"), "daly40", 0.5, &line.address);
+        append(&stage, &format!("address = {unit}"));
+    }
+    let station = Station::run(&stage);
+    for unit in 1..=3 {
+        let device = wait_for_state(&station, &format!("battery-{unit}"), "online");
+        let charge = station.wait_for(&format!("/api/v1/power/battery-{unit}"), |device| {
+            device["readings"]["soc"]["value"].is_number()
+        });
+        assert_eq!(charge["readings"]["soc"]["value"], f64::from(unit) * 10.0, "{device:#}");
+    }
+
+    line.third_is_silent.store(true, Ordering::Relaxed);
+    wait_for_state(&station, "battery-3", "offline");
+    let (first, third) = (line.count(1), line.count(3));
+    let until = Instant::now() + Duration::from_secs(5);
+    while Instant::now() < until {
+        thread::park_timeout(Duration::from_millis(20));
+    }
+    let asked = line.count(1) - first;
+    assert!(asked >= 7, "asked {asked} times instead of 10 in 5 s");
+    assert!(line.count(3) - third <= 3, "a battery that is away is asked less often");
+    let gap = line.longest_gap(1, first);
+    assert!(gap < Duration::from_millis(2500), "held up for {gap:?}");
+
+    line.third_is_silent.store(false, Ordering::Relaxed);
+    wait_for_state(&station, "battery-3", "online");
+    for unit in 1..=2 {
+        let told = events(&station, &format!("battery-{unit}"));
+        assert!(!told.iter().any(|event| event["type"] == "device_offline"), "{told:#?}");
+    }
 }

@@ -8,7 +8,8 @@ use serde_json::Value;
 use sim::power::{DeviceKind, Faults};
 
 use crate::harness::{Stage, Station, stationd};
-use crate::power::{Plug, configure, wait_for_state};
+use crate::plug::{Plug, configure};
+use crate::power::wait_for_state;
 
 /// A device behind a link in a directory of its own.
 struct Bench {

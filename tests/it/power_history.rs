@@ -7,7 +7,7 @@ use serde_json::{Value, json};
 use sim::power::{DeviceKind, Faults};
 
 use crate::harness::{Stage, Station, agent};
-use crate::power::{Plug, configure};
+use crate::plug::{Plug, configure};
 
 /// Whatever the second is in which a test begins: its minute is over by then, and was told.
 const A_MINUTE: Duration = Duration::from_secs(75);
@@ -49,7 +49,7 @@ fn minute_counts_no_poll_twice_though_the_station_is_killed_in_it() {
     drop(station);
 
     let station = Station::run(&stage);
-    let heard = plug.heard(b"QPIGS");
+    let heard = plug.knobs.heard(b"QPIGS");
     plug.wait_heard(b"QPIGS", heard + 10);
     let minute = first_minute(&station);
     let load = &minute["readings"]["ac_output_active_power"];
@@ -58,7 +58,7 @@ fn minute_counts_no_poll_twice_though_the_station_is_killed_in_it() {
         .iter()
         .filter_map(|minute| minute["readings"]["ac_output_active_power"]["count"].as_u64())
         .sum();
-    let heard = u64::from(plug.heard(b"QPIGS"));
+    let heard = u64::from(plug.knobs.heard(b"QPIGS"));
     assert!(count > 0 && told <= heard, "{told} of {heard}");
 
     let (history, energy) = past(&station);

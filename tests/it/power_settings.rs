@@ -5,7 +5,8 @@ use sim::power::{DeviceKind, Faults};
 
 use crate::harness::{Stage, Station};
 use crate::people::{Answer, ask, key};
-use crate::power::{Plug, configure, wait_for_state};
+use crate::plug::{Plug, configure};
+use crate::power::wait_for_state;
 
 /// A station with an inverter, and two people.
 struct Scene {

@@ -147,6 +147,14 @@ test("range_of_the_charts_is_in_the_address_and_drawn_out_by_a_drag", async () =
   assert.equal(await history.getByRole("button", { name: "1 h" }).getAttribute("aria-pressed"), "true");
   const plot = history.locator(".u-over").first();
   await plot.scrollIntoViewIfNeeded();
+  // What the device says meanwhile does not draw the charts anew under one's finger.
+  await until("some time before the range moves on with the next minute", () => Date.now() % 60_000 < 50_000);
+  await settled(page);
+  const chart = await plot.elementHandle();
+  const at = () => page.evaluate(() => document.querySelector("main table time").dateTime);
+  const before = await at();
+  await until("two more words of the device", async () => Date.parse(await at()) - Date.parse(before) >= 2000);
+  assert.ok(await chart.evaluate((node) => node.isConnected), "the chart is still the same one");
   const { x, y, width, height } = await plot.boundingBox();
   await page.mouse.move(x + width * 0.4, y + height / 2);
   await page.mouse.down();

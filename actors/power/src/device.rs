@@ -13,6 +13,7 @@
 mod ask;
 mod direct;
 mod exchange;
+mod talk;
 
 use std::collections::BTreeMap;
 use std::hash::{BuildHasher, RandomState};
@@ -26,14 +27,13 @@ use kernel::{Backoff, ChildEnv, StartError};
 use model::power::{PowerEvent, PowerReading};
 use model::{NewEvent, Source, Timestamp};
 use tokio::sync::mpsc;
-use tokio::time::{sleep, sleep_until};
+use tokio::time::sleep;
 
 use crate::config::DeviceConfig;
-use crate::port::{Line, Rank, Turn};
-use crate::protocol::{CommandKind, Protocol, Request};
-use crate::watch::{Happening, Memory, Moment, Schedule, Taken, Watch};
-use ask::{MOST_ORDERS, Order, Wish};
-use exchange::{Failure, exchange};
+use crate::port::Line;
+use crate::protocol::Protocol;
+use crate::watch::{Happening, Memory, Moment, Taken, Watch};
+use ask::{MOST_ORDERS, Order};
 
 pub(crate) use ask::Member;
 pub use ask::{Ask, AskError, Power, Refresh, Said};
@@ -45,10 +45,6 @@ pub(crate) const STATUS: &str = "status";
 pub(crate) const READINGS: &str = "readings";
 /// The name of the signal that holds its settings.
 pub(crate) const SETTINGS: &str = "settings";
-/// Questions until one is given up.
-const TRIES: u32 = 3;
-/// Pause before the second try; each further one waits twice as long.
-const RETRY_AFTER: Duration = Duration::from_millis(100);
 /// How often the memory is stored if nothing happens, so that little energy is lost with us.
 const REMEMBER_EVERY: Duration = Duration::from_secs(60);
 /// Least pause between two questions for what seldom changes: the mode, the warnings.
@@ -251,179 +247,6 @@ impl Device {
                 }
             }
         }
-    }
-
-    /// Does what is wanted and asks what is due, until the port breaks or has been silent for too long.
-    async fn converse(&mut self) -> End {
-        if let Err(fenced) = self.happened(Happening::Opened).await {
-            return fenced.into();
-        }
-        let line = Arc::clone(&self.line);
-        let mut schedule = Schedule::new(self.commands.iter().map(|polled| polled.every), Instant::now());
-        while let Some((index, due)) = schedule.next() {
-            let turn = async {
-                sleep_until(due.into()).await;
-                line.turn(Rank::Poll).await
-            };
-            let next = tokio::select! {
-                biased;
-                Some(order) = self.orders.recv() => Err(order),
-                turn = turn => Ok(turn),
-            };
-            let done = match next {
-                Err(order) => self.obey(&mut schedule, order).await,
-                Ok(turn) => self.poll(turn, &mut schedule, index).await,
-            };
-            if let Err(end) = done {
-                return end;
-            }
-        }
-        End::Lost("there is nothing to ask".to_owned())
-    }
-
-    /// Asks what is due.
-    async fn poll(&mut self, turn: Turn<'_>, schedule: &mut Schedule, index: usize) -> Result<(), End> {
-        let Some(polled) = self.commands.get(index).cloned() else {
-            return Err(End::Lost("there is nothing to ask".to_owned()));
-        };
-        let protocol = Arc::clone(&self.protocol);
-        let request = protocol
-            .request(&polled.code)
-            .map_err(|error| End::Lost(error.to_string()))?;
-        let tries = if self.watch.is_away() || request.is_heard_only() {
-            1
-        } else {
-            TRIES
-        };
-        let asked = self.ask(turn, Rank::Poll, &request, tries).await;
-        schedule.done(index, Instant::now());
-        self.note(&polled, &asked).await?;
-        match asked {
-            Err(Failure::Away(error) | Failure::Lost(error)) => Err(End::Lost(error.to_string())),
-            Err(Failure::Refused(_)) => {
-                schedule.put_off(index, Instant::now() + self.refused_again);
-                Ok(())
-            }
-            Err(Failure::Silent | Failure::Damaged(_)) if self.watch.is_away() => Err(End::Silent),
-            Err(Failure::Silent | Failure::Damaged(_)) | Ok(_) => Ok(()),
-        }
-    }
-
-    /// Does what somebody wants of the device.
-    async fn obey(&mut self, schedule: &mut Schedule, order: Order) -> Result<(), End> {
-        let Wish::Ask { code, not_after } = &order.wish else {
-            schedule.hurry(Instant::now(), |_| true);
-            order.answer(Ok(Said::new()));
-            return Ok(());
-        };
-        let (protocol, line) = (Arc::clone(&self.protocol), Arc::clone(&self.line));
-        let request = match protocol.request(code) {
-            Ok(request) => request,
-            Err(error) => {
-                order.answer(Err(AskError::Unknown(error.to_string())));
-                return Ok(());
-            }
-        };
-        let turn = line.turn(Rank::Order).await;
-        if order.is_moot() || Instant::now() > *not_after {
-            order.answer(Err(AskError::Away("its turn did not come in time".to_owned())));
-            return Ok(());
-        }
-        let changes = request.command().kind() == CommandKind::Setting;
-        let asked = self
-            .ask(turn, Rank::Order, &request, if changes { 1 } else { TRIES })
-            .await;
-        if changes {
-            // Whatever came of it, how the device is set is not known any more.
-            let settings = |index: usize| {
-                self.commands
-                    .get(index)
-                    .is_some_and(|polled: &Polled| polled.is_setting)
-            };
-            schedule.hurry(Instant::now(), settings);
-        } else if let Some(polled) = self.commands.iter().find(|polled| polled.code == *code).cloned() {
-            self.note(&polled, &asked).await?;
-        }
-        let lost = match &asked {
-            Err(Failure::Away(error) | Failure::Lost(error)) => Some(End::Lost(error.to_string())),
-            Ok(_) | Err(Failure::Refused(_) | Failure::Silent | Failure::Damaged(_)) => None,
-        };
-        let said = |taken: Vec<Taken>| taken.into_iter().map(|taken| (taken.name, taken.measured)).collect();
-        order.answer(asked.map(said).map_err(AskError::from));
-        lost.map_or(Ok(()), Err)
-    }
-
-    /// Asks so many times if nothing or nothing good comes back. Between two tries the line is the others'.
-    async fn ask(
-        &mut self,
-        first: Turn<'_>,
-        rank: Rank,
-        request: &Request<'_>,
-        tries: u32,
-    ) -> Result<Vec<Taken>, Failure> {
-        let line = Arc::clone(&self.line);
-        let mut first = Some(first);
-        let mut attempt = 1;
-        loop {
-            let mut turn = match first.take() {
-                Some(turn) => turn,
-                None => line.turn(rank).await,
-            };
-            let began = Instant::now();
-            let asked = exchange(&mut turn, request).await;
-            drop(turn);
-            if !self.count(&asked, began) || attempt >= tries {
-                return asked;
-            }
-            let quality = &mut self.watch.quality;
-            quality.retries = quality.retries.saturating_add(1);
-            sleep(RETRY_AFTER.saturating_mul(attempt)).await;
-            attempt = attempt.saturating_add(1);
-        }
-    }
-
-    /// Counts how one try ended. `true`: another may help.
-    fn count(&mut self, asked: &Result<Vec<Taken>, Failure>, began: Instant) -> bool {
-        let quality = &mut self.watch.quality;
-        let (count, again) = match asked {
-            Ok(_) => {
-                quality.round_trip_ms = u64::try_from(began.elapsed().as_millis()).ok();
-                (&mut quality.answered, false)
-            }
-            Err(Failure::Away(_) | Failure::Lost(_)) => return false,
-            Err(Failure::Refused(_)) => (&mut quality.refused, false),
-            Err(Failure::Silent) => (&mut quality.silent, true),
-            Err(Failure::Damaged(_)) => (&mut quality.damaged, true),
-        };
-        *count = count.saturating_add(1);
-        again
-    }
-
-    /// Tells the watch how a question of the schedule ended.
-    async fn note(&mut self, polled: &Polled, asked: &Result<Vec<Taken>, Failure>) -> Result<(), Fenced> {
-        let code = polled.code.as_str();
-        let happening = match asked {
-            Ok(taken) => {
-                self.keeper.show_readings(taken, polled.is_setting);
-                match polled.is_setting {
-                    true => Happening::Set { code, taken },
-                    false => Happening::Answered { code, taken },
-                }
-            }
-            Err(Failure::Away(_) | Failure::Lost(_)) => return Ok(()),
-            Err(Failure::Refused(error)) => {
-                tracing::debug!(source = %self.keeper.source, code, %error, "refused");
-                Happening::Refused { code }
-            }
-            Err(error @ (Failure::Silent | Failure::Damaged(_))) => {
-                self.watch.quality.failed = self.watch.quality.failed.saturating_add(1);
-                Happening::Failed {
-                    code,
-                    reason: error.to_string(),
-                }
-            }
-        };
-        self.happened(happening).await
     }
 
     /// Has the watch judge, and keeps what follows.

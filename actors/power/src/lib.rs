@@ -57,7 +57,8 @@ pub fn projections() -> Vec<Box<dyn journal::Projection>> {
     vec![Box::new(history::PowerHistory)]
 }
 
-/// The group `power`: one child a device, by its name, and one that puts them together. What one of them does to its own never reaches the others.
+/// The group `power`: one child a device, by its name, and one that puts them together. What one of them does to its own
+/// never reaches the others.
 /// None where no device is configured. Beside it the handle through which the devices are asked.
 #[must_use]
 pub fn children(config: &PowerConfig, journal: &Journal) -> (Option<SupervisorSpec>, Power) {

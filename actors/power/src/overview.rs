@@ -91,7 +91,7 @@ impl Keeper {
                 at: Timestamp::now(),
                 steady: Instant::now(),
             };
-            let (system, events) = self.overview.step(now, &query::devices(&self.signals));
+            let (system, events) = self.overview.step(now, &query::running(&self.signals));
             self.show(rounded(system));
             if let Err(fenced) = self.store(now, &events).await {
                 return fenced;

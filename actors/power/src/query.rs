@@ -3,8 +3,8 @@
 use std::collections::BTreeMap;
 
 use journal::SignalBoard;
+use model::Signal;
 use model::power::{DeviceStatus, PowerReading, PowerSystem};
-use model::{Signal, Source};
 use serde::Serialize;
 use utoipa::ToSchema;
 
@@ -29,27 +29,39 @@ pub struct Device {
 /// Every device that has shown itself, by name.
 #[must_use]
 pub fn devices(signals: &SignalBoard) -> Vec<Device> {
+    read(signals, &[READINGS, SETTINGS])
+}
+
+/// The same without their settings, for who asks every second.
+pub(crate) fn running(signals: &SignalBoard) -> Vec<Device> {
+    read(signals, &[READINGS])
+}
+
+fn read(signals: &SignalBoard, wanted: &[&str]) -> Vec<Device> {
     let shown = signals.snapshot("power");
-    let values = |source: &Source, name: &str| {
-        let is_it = |signal: &&Signal| signal.source == *source && &*signal.name == name;
-        let signal = shown.iter().find(is_it)?;
-        serde_json::from_str(signal.data.get()).ok()
-    };
-    let device = |signal: &Signal| {
-        Some(Device {
-            name: signal.source.as_str().strip_prefix("power.")?.to_owned(),
-            status: serde_json::from_str(signal.data.get()).ok()?,
-            readings: values(&signal.source, READINGS).unwrap_or_default(),
-            settings: values(&signal.source, SETTINGS).unwrap_or_default(),
-        })
-    };
-    let mut devices: Vec<Device> = shown
-        .iter()
-        .filter(|signal| &*signal.name == STATUS)
-        .filter_map(device)
-        .collect();
-    devices.sort_by(|a, b| a.name.cmp(&b.name));
-    devices
+    let mut devices: BTreeMap<&str, Device> = BTreeMap::new();
+    for signal in shown.iter().filter(|signal| &*signal.name == STATUS) {
+        let name = signal.source.as_str().strip_prefix("power.");
+        if let (Some(name), Ok(status)) = (name, serde_json::from_str(signal.data.get())) {
+            let device = Device {
+                name: name.to_owned(),
+                status,
+                readings: BTreeMap::new(),
+                settings: BTreeMap::new(),
+            };
+            devices.insert(name, device);
+        }
+    }
+    for signal in shown.iter().filter(|signal| wanted.contains(&&*signal.name)) {
+        let name = signal.source.as_str().strip_prefix("power.").unwrap_or_default();
+        let Some(device) = devices.get_mut(name) else { continue };
+        let place = match &*signal.name {
+            SETTINGS => &mut device.settings,
+            _ => &mut device.readings,
+        };
+        *place = serde_json::from_str(signal.data.get()).unwrap_or_default();
+    }
+    devices.into_values().collect()
 }
 
 /// All devices together, once they have been looked at.

@@ -217,7 +217,10 @@ async fn historical(api: &Api, device: Option<&str>, hours: u32) -> Result<HttpR
     let to = Timestamp::now();
     let from = to.minus(Duration::from_hours(u64::from(hours)));
     let window = Asked::new(from, to, None, to).map_err(|refused| Problem::new(Kind::BadQuery, refused.to_string()))?;
-    let series = read_series(api, &device.name, Vec::new(), window).await?;
+    let switches = METRICS.iter().filter(|(_, role)| role.is_none());
+    let switches = switches.map(|(name, _)| (*name).to_owned()).collect();
+    let mut series = read_series(api, &device.name, Vec::new(), window).await?;
+    series.extend(read_series(api, &device.name, switches, window).await?);
     Ok(HttpResponse::Ok().json(metrics(&series)))
 }
 
@@ -277,16 +280,17 @@ pub(crate) async fn post_command(
         Err(error) => return Ok(failure(Kind::BadRequest, error)),
     };
     if request.command().kind() == CommandKind::Setting {
-        let setting = request.command().code();
-        let value = code.strip_prefix(setting).filter(|value| !value.is_empty());
-        let chosen = protocol.choose(setting);
+        let Some((setting, value)) = protocol.setting_in(code) else {
+            return Ok(failure(Kind::BadRequest, "this station does not write this setting so"));
+        };
+        let chosen = protocol.choose(&setting);
         let chosen = chosen.map_err(|refusal| Problem::new(Kind::BadRequest, refusal.to_string()))?;
         return set(
             &api,
             &caller,
             &device,
             effects::verb_of(chosen.risk()),
-            (setting, value),
+            (&setting, value.as_deref()),
         )
         .await;
     }

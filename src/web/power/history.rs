@@ -50,7 +50,7 @@ pub(crate) enum Fineness {
 #[serde(default, deny_unknown_fields)]
 #[into_params(parameter_in = Query)]
 pub(crate) struct HistoryQuery {
-    /// Names of readings, separated by commas; all that there are if absent.
+    /// Names of readings, separated by commas; all but switches if absent.
     names: Option<String>,
     /// The first instant, in milliseconds since 1970; a day before `to` if absent.
     from: Option<i64>,

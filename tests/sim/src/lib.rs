@@ -3,6 +3,7 @@
 //! Each has a pure core (seed and virtual time in, bytes out) and, where it must run by itself, one actor around it.
 //! Knows the kernel and the model; nothing of the subsystems that read what it writes.
 
+pub mod bluez;
 mod daily_log;
 pub mod mmdvm;
 mod mmdvm_host;

@@ -4,7 +4,7 @@ use tokio::time::sleep;
 
 use super::ask::{AskError, Said};
 use super::exchange::{Failure, exchange};
-use super::{RETRY_AFTER, TRIES};
+use super::talk::{RETRY_AFTER, TRIES};
 use crate::port::{Address, Line, NoAddress, Rank};
 use crate::protocol::{CommandKind, Protocol, Request};
 

@@ -9,6 +9,7 @@ use tokio::time::{Instant, sleep_until, timeout_at};
 use crate::error::FrameError;
 use crate::port::{Turn, Wire};
 use crate::protocol::{CommandKind, Request};
+use crate::reading::{Gap, Reading, Value};
 use crate::watch::{Taken, take};
 use crate::wire::{Scan, quiet};
 
@@ -99,10 +100,11 @@ async fn ask(wire: &mut Wire, request: &Request<'_>) -> Result<Vec<Taken>, Failu
         wire.bytes.clear();
         let port = wire.port().map_err(Failure::Lost)?;
         port.discard(&mut [0; CHUNK]).await.map_err(Failure::Lost)?;
-        port.write(request.bytes(), request.code())
-            .await
-            .map_err(Failure::Lost)?;
+        // Owed from the first byte on: whoever asks here may be cut off at any moment.
         wire.asking(request.bytes());
+        let port = wire.port().map_err(Failure::Lost)?;
+        let written = port.write(request.bytes(), request.code()).await;
+        written.map_err(Failure::Lost)?;
         request.deadline(baud)
     };
     let heard = Hearing { wire, request }
@@ -115,6 +117,10 @@ async fn ask(wire: &mut Wire, request: &Request<'_>) -> Result<Vec<Taken>, Failu
         Err(Failure::Away(_) | Failure::Lost(_)) => {}
     }
     heard
+}
+
+fn is_unacknowledged(reading: &Reading<'_>) -> bool {
+    reading.value == Value::Missing(Gap::NoAcknowledgement)
 }
 
 /// Waits for one answer.
@@ -170,8 +176,11 @@ impl Hearing<'_, '_> {
     /// Reads the frame at the beginning of what came.
     fn take(&mut self, request: &Request<'_>, len: usize) -> Result<Vec<Taken>, Failure> {
         let frame: Vec<u8> = self.wire.bytes.drain(..len.min(self.wire.bytes.len())).collect();
-        let decoded = request.decode(&frame);
-        let decoded = decoded.map(|readings| take(request, &readings));
+        let decoded = match request.decode(&frame) {
+            // Not the acknowledgement: a battery tells how it is by itself, also between a setting and its answer.
+            Ok(readings) if readings.iter().any(is_unacknowledged) => Err(FrameError::Unfitting),
+            decoded => decoded.map(|readings| take(request, &readings)),
+        };
         self.wire.frame = frame;
         let taken = match decoded {
             Ok(taken) => taken,
@@ -185,7 +194,8 @@ impl Hearing<'_, '_> {
     }
 
     fn passes_over(&mut self, error: &FrameError) -> bool {
-        let is_late = matches!(error, FrameError::Opcode { .. });
+        let is_late = matches!(error, FrameError::Opcode { .. })
+            || matches!(error, FrameError::Unfitting) && self.request.command().is_acknowledged();
         let is_first = self.request.is_heard_only() && !std::mem::replace(&mut self.wire.in_step, true);
         is_late || is_first
     }

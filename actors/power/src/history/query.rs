@@ -78,13 +78,16 @@ pub struct Series {
     pub energy_wh: Option<f64>,
 }
 
-/// The series of a device in a window, by name. No `names`: all of them. *Blocking.*
+/// The series of a device in a window, by name. No `names`: all of them but switches. *Blocking.*
 ///
 /// # Errors
 /// When the tables cannot be read.
 pub fn series(connection: &Connection, device: &str, names: &[String], asked: Asked) -> rusqlite::Result<Vec<Series>> {
     let mut series = of_device(connection, device)?;
-    series.retain(|_, series| names.is_empty() || names.contains(&series.name));
+    series.retain(|_, series| match names {
+        [] => series.role != Some(ReadingRole::Switch),
+        names => names.contains(&series.name),
+    });
     rows(connection, device, asked, |begin_s, point| {
         let Some(series) = series.get_mut(&point.series) else {
             return;

@@ -10,6 +10,9 @@ use tokio_serial::{
     ClearBuffer, DataBits, FlowControl, Parity, SerialPort, SerialPortBuilderExt, SerialStream, StopBits,
 };
 
+/// What the library says where another program has the lock.
+const LOCKED: &str = "exclusive lock";
+
 /// An open line.
 #[derive(Debug)]
 pub(crate) struct Serial(SerialStream);
@@ -23,7 +26,8 @@ impl Serial {
             .parity(Parity::None)
             .stop_bits(StopBits::One)
             .flow_control(FlowControl::None)
-            .open_native_async()?;
+            .open_native_async()
+            .map_err(|error| named(error.into()))?;
         line.clear(ClearBuffer::All)?;
         Ok(Serial(line))
     }
@@ -35,4 +39,13 @@ impl Serial {
     pub(crate) async fn write(&mut self, bytes: &[u8]) -> io::Result<()> {
         self.0.write_all(bytes).await
     }
+}
+
+/// The library has no kind for a line that is taken.
+fn named(error: io::Error) -> io::Error {
+    let is_taken = error.kind() == ErrorKind::ResourceBusy || error.to_string().contains(LOCKED);
+    if is_taken {
+        return io::Error::new(ErrorKind::ResourceBusy, "another program uses it");
+    }
+    error
 }

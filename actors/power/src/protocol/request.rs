@@ -85,7 +85,8 @@ impl Request<'_> {
     #[must_use]
     pub fn unit_number(&self) -> Option<u8> {
         let of_unit = self.command.per_unit.then_some(&self.argument);
-        of_unit.and_then(|number| number.parse().ok())
+        // A number that is none of any unit is one of its own all the same.
+        of_unit.map(|number| number.parse().unwrap_or(u8::MAX))
     }
 
     /// The same question, for an answer that the silence of its line has ended. Of an answer of several frames, a recording

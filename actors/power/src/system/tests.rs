@@ -158,6 +158,20 @@ fn without_a_battery_that_speaks_the_currents_of_inverter_and_charger_add_up() {
 }
 
 #[test]
+fn monitor_beside_batteries_that_speak_is_not_counted_again_and_alone_is_believed() {
+    let values = [
+        (R::BatteryVoltage, 52.0),
+        (R::BatteryCurrent, 7.2),
+        (R::StateOfCharge, 70.0),
+    ];
+    let monitor = device("monitor", DeviceClass::Charger, &values);
+    let amperes = |devices: &[Device]| look(devices).banks[0].battery_a;
+    let all = [inverter("inverter"), battery("a", 7.0, 80.0, 100.0), monitor.clone()];
+    assert_eq!(amperes(&all), Some(7.0));
+    assert_eq!(amperes(&[inverter("inverter"), monitor]), Some(7.2));
+}
+
+#[test]
 fn device_that_counts_what_leaves_the_battery_is_turned_round() {
     let values = [(R::BatteryVoltage, 50.0), (R::BatteryDischargeCurrent, 10.0)];
     let mut daly = device("daly", DeviceClass::Battery, &values);

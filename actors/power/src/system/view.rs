@@ -131,12 +131,15 @@ impl Fresh<'_> {
         })
     }
 
-    /// Whether it knows the battery itself, not only what it does to it.
+    /// Whether it knows the battery itself, not only what it does to it: its own management, or a monitor, which tells the
+    /// charge and has no panels.
     fn is_battery(&self) -> bool {
+        let is_monitor =
+            || self.first(ReadingRole::StateOfCharge).is_some() && self.first(ReadingRole::SolarPower).is_none();
         match self.class {
             DeviceClass::Battery => true,
             DeviceClass::Inverter => false,
-            DeviceClass::Charger | DeviceClass::Meter => self.first(ReadingRole::StateOfCharge).is_some(),
+            DeviceClass::Charger | DeviceClass::Meter => is_monitor(),
         }
     }
 
@@ -263,10 +266,13 @@ fn banks(
     for name in names {
         let here: Vec<&Fresh<'_>> = fresh.iter().filter(|device| device.bank == name).collect();
         let has_battery = here.iter().any(|device| device.is_battery());
-        let tellers: Vec<&Fresh<'_>> = here
-            .into_iter()
-            .filter(|device| device.is_battery() == has_battery && device.volts().is_some())
-            .collect();
+        // Beside batteries that speak, a monitor tells of the same current once more.
+        let has_own = here.iter().any(|device| device.class == DeviceClass::Battery);
+        let tells = |device: &&Fresh<'_>| {
+            let is_asked = !has_own || device.class == DeviceClass::Battery;
+            is_asked && device.is_battery() == has_battery && device.volts().is_some()
+        };
+        let tellers: Vec<&Fresh<'_>> = here.into_iter().filter(tells).collect();
         if tellers.is_empty() {
             continue;
         }

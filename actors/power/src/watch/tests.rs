@@ -277,23 +277,68 @@ fn fault_that_the_protocol_does_not_know_raises_no_alarm() {
     assert!(!told.contains(&"alarm_raised"), "{told:?}");
 }
 
-#[test]
-fn passcode_of_a_battery_stays_in_the_decoder() {
+/// What the station takes of a recorded frame, and what the frame says.
+fn recorded(protocol: &str, command: &str) -> (Vec<Taken>, Vec<String>) {
     let sample = include_str!("../../testdata/frames.jsonl")
         .lines()
         .map(|line| serde_json::from_str::<serde_json::Value>(line).unwrap())
-        .find(|sample| sample["protocol"] == "jk02" && sample["command"] == "getInfo")
+        .find(|sample| sample["protocol"] == protocol && sample["command"] == command)
         .unwrap();
     let hex = sample["response_hex"].as_str().unwrap();
     let digits = hex.as_bytes().chunks(2).map(|pair| std::str::from_utf8(pair).unwrap());
     let frame: Vec<u8> = digits.map(|pair| u8::from_str_radix(pair, 16).unwrap()).collect();
-    let protocol = crate::Library::new().get("jk02").unwrap();
-    let request = protocol.request("getInfo").unwrap();
+    let protocol = crate::Library::new().get(protocol).unwrap();
+    let request = protocol.request(command).unwrap();
     let readings = request.decode(&frame).unwrap();
-    let taken = take(&request, &readings);
-    assert!(readings.iter().any(|reading| reading.name.contains("passcode")));
+    let names = readings.iter().map(|reading| reading.name.to_string()).collect();
+    (take(&request, &readings), names)
+}
+
+#[test]
+fn passcode_of_a_battery_stays_in_the_decoder() {
+    let (taken, names) = recorded("jk02", "getInfo");
+    assert!(names.iter().any(|name| name.contains("passcode")));
     assert!(
         !taken.is_empty() && !taken.iter().any(|taken| taken.name.contains("passcode")),
         "{taken:?}"
     );
+}
+
+#[test]
+fn readings_of_a_parallel_unit_begin_with_its_number() {
+    let (taken, _) = recorded("pi30", "QPGS08");
+    let load = taken.iter().find(|taken| taken.role == Some(Role::LoadPower)).unwrap();
+    assert_eq!(
+        (load.name.as_str(), load.unit_number),
+        ("unit_8_ac_output_active_power", Some(8))
+    );
+    assert!(taken.iter().all(|taken| taken.name.starts_with("unit_8_")));
+}
+
+#[test]
+fn readings_in_tenths_are_taken_in_whole_units() {
+    let (taken, _) = recorded("pi18sv", "PGS9");
+    let volts = taken
+        .iter()
+        .find(|taken| taken.role == Some(Role::BatteryVoltage))
+        .unwrap();
+    assert_eq!(volts.measured.unit, "V");
+    assert!(
+        volts.number().is_some_and(|volts| (10.0..70.0).contains(&volts)),
+        "{volts:?}"
+    );
+}
+
+#[test]
+fn flags_are_switches_and_a_battery_tells_its_current_one_way_or_the_other() {
+    let (taken, _) = recorded("pi30", "QPIGS");
+    let switch = taken.iter().find(|taken| taken.name == "is_load_on").unwrap();
+    assert_eq!(switch.role, Some(Role::Switch));
+    for (protocol, command, role) in [
+        ("daly", "SOC", Role::BatteryDischargeCurrent),
+        ("jk02_32", "getCellData", Role::BatteryCurrent),
+    ] {
+        let (taken, _) = recorded(protocol, command);
+        assert!(taken.iter().any(|taken| taken.role == Some(role)), "{protocol}");
+    }
 }

@@ -1,4 +1,4 @@
-//! The protocols against recorded frames, and files of protocols that are no good.
+//! The protocols against recorded frames, files of protocols that are no good, and orders to devices.
 
 #![allow(
     clippy::unwrap_used,
@@ -7,6 +7,7 @@
     reason = "a test may fail"
 )]
 
+mod ask;
 mod damage;
 mod files;
 mod frames;

@@ -9,7 +9,7 @@ use std::io;
 use std::os::unix::ffi::OsStrExt;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use rustix::pty::{OpenptFlags, grantpt, openpt, ptsname, unlockpt};
 use rustix::termios::{OptionalActions, tcgetattr, tcsetattr};
@@ -56,10 +56,18 @@ pub struct Knobs(Arc<Mutex<Panel>>);
 #[derive(Debug, Default)]
 struct Panel {
     faults: Faults,
-    /// How often each question was heard.
-    heard: BTreeMap<Vec<u8>, u32>,
+    /// How often each question was heard, and when.
+    heard: BTreeMap<Vec<u8>, Heard>,
     /// What was heard last, the oldest first.
     log: VecDeque<Vec<u8>>,
+}
+
+/// A question over time.
+#[derive(Clone, Copy, Debug)]
+struct Heard {
+    count: u32,
+    first: Instant,
+    last: Instant,
 }
 
 impl Knobs {
@@ -79,7 +87,7 @@ impl Knobs {
             .heard
             .iter()
             .filter(|(asked, _)| asked.starts_with(begins))
-            .map(|(_, count)| count)
+            .map(|(_, heard)| heard.count)
             .sum()
     }
 
@@ -89,6 +97,19 @@ impl Knobs {
         self.lock().log.iter().cloned().collect()
     }
 
+    /// Time between two of the same question, on average since the counts began; none of what was heard less than twice.
+    #[must_use]
+    pub fn period(&self, begins: &[u8]) -> Option<Duration> {
+        let panel = self.lock();
+        let (_, heard) = panel.heard.iter().find(|(asked, _)| asked.starts_with(begins))?;
+        (heard.last - heard.first).checked_div(heard.count.checked_sub(1)?)
+    }
+
+    /// Begins to count anew.
+    pub fn forget(&self) {
+        self.lock().heard.clear();
+    }
+
     fn note(&self, asked: &[u8]) {
         tracing::debug!(frame = %asked.escape_ascii(), "heard");
         let panel = &mut *self.lock();
@@ -96,10 +117,15 @@ impl Knobs {
             panel.log.pop_front();
         }
         panel.log.push_back(asked.to_vec());
-        let counts = &mut panel.heard;
+        let (counts, now) = (&mut panel.heard, Instant::now());
         if counts.len() < MOST_COUNTED || counts.contains_key(asked) {
-            let count = counts.entry(asked.to_vec()).or_default();
-            *count = count.saturating_add(1);
+            let new = Heard {
+                count: 0,
+                first: now,
+                last: now,
+            };
+            let heard = counts.entry(asked.to_vec()).or_insert(new);
+            (heard.count, heard.last) = (heard.count.saturating_add(1), now);
         }
     }
 

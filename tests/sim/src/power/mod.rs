@@ -5,9 +5,11 @@
 
 mod device;
 mod inverter;
+mod jk_ble;
 mod line;
 mod plant;
 
 pub use device::DeviceKind;
+pub use jk_ble::jk_ble;
 pub use line::{Faults, Knobs, Line};
 pub use plant::Plant;
