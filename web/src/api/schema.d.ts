@@ -4224,7 +4224,7 @@ export interface operations {
     get_power_history: {
         parameters: {
             query?: {
-                /** @description Names of readings, separated by commas; all that there are if absent. */
+                /** @description Names of readings, separated by commas; all but switches if absent. */
                 names?: string;
                 /** @description The first instant, in milliseconds since 1970; a day before `to` if absent. */
                 from?: number;
