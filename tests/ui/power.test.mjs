@@ -10,6 +10,7 @@ let station;
 let browser;
 before(async () => {
   [station, browser] = await Promise.all([demo({ environment: { STATIOND__LOG__LEVEL: "info,stationd_sim=debug" } }), launch()]);
+  await until("a minute to look back at", async () => (await station.get("/api/v1/power/inverter/history")).series.length > 0, 150_000);
   await people(station, { olga: "admin", ann: "operator", bob: "operator", vic: "viewer" });
 });
 after(async () => {
