@@ -39,6 +39,12 @@ const overheard = (change) => async (page) => {
   });
 };
 
+/** Resolves once the dialog is gone and no command can still happen: whatever was to be sent has been. */
+async function through(page) {
+  await page.getByRole("dialog").waitFor({ state: "detached" });
+  await until("no open command", () => page.evaluate(async () => (await (await fetch("/api/v1/commands?state=open")).json()).items.length === 0));
+}
+
 const wattsOf = (text) => {
   const [, number, unit] = /([\u2212-]?[\d.]+)\s*(k?W)/.exec(text.replaceAll("\u202f", ""));
   return Number(number.replace("\u2212", "-")) * (unit === "kW" ? 1000 : 1);
@@ -217,6 +223,7 @@ test("setting_is_chosen_approved_by_a_second_person_written_read_back_and_undone
   await undo.getByRole("button", { name: "Approve" }).click();
   await float.getByText(/54\.0.V/).waitFor();
   await until("the undo to be through", async () => (await changes.getByText(/Read back: 54(\.0)?.V, it was 54\.4.V\./).count()) === 1);
+  await through(ann.page);
   assert.deepEqual(orders(), ["PBFT54.4", "PBFT54.0"], "exactly these frames, each once");
   assert.deepEqual(ann.errors, []);
   await ann.close();
@@ -236,6 +243,7 @@ test("setting_of_tier_2_is_confirmed_by_whoever_asks_and_reaches_the_line_once",
   await page.screenshot({ path: `${SCREENSHOTS}power-setting-lcars-phone.png` });
   await dialog.getByRole("button", { name: "Confirm" }).click();
   await settings.getByText(/Read back: Solar first, it was SBU first\./).waitFor();
+  await through(page);
   assert.deepEqual(orders().slice(sent), ["POP01"]);
   await close();
 });
