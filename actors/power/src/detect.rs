@@ -40,13 +40,27 @@ pub struct Finding {
     pub because: String,
 }
 
-/// What is asked first of a device that may speak this protocol; none where the wire is another than a line.
+/// Whether a family is to be met at such a port at all.
+#[must_use]
+pub fn is_met_at(port: &str, family: Family) -> bool {
+    let is_voltronic = matches!(
+        family,
+        Family::VoltronicQ | Family::VoltronicPi16 | Family::VoltronicCaret
+    );
+    match (
+        port.contains("hidraw") || port.starts_with("usb:"),
+        port.starts_with("ble:"),
+    ) {
+        // Reports of eight bytes are one maker's.
+        (true, _) => is_voltronic,
+        (_, true) => matches!(family, Family::JkBle | Family::DalyA5),
+        (false, false) => family != Family::JkBle,
+    }
+}
+
+/// What is asked first of a device that may speak this protocol.
 #[must_use]
 pub fn greeting(protocol: &Protocol) -> Option<Request<'_>> {
-    // These are reached by Bluetooth alone.
-    if protocol.family() == Family::JkBle {
-        return None;
-    }
     let named = protocol.identify().first().and_then(|question| question.first());
     let code = named.map_or(protocol.default_command(), String::as_str);
     protocol.request(code).ok().filter(asks)
@@ -286,6 +300,20 @@ mod tests {
         let place = |name: &str| found.iter().position(|finding| finding.protocol == name);
         assert!(place("pi30m045") < place("pi30m044"), "{found:#?}");
         assert!(place("pi30m045") < place("pi30"), "{found:#?}");
+    }
+
+    #[test]
+    fn families_are_looked_for_where_they_can_be() {
+        for (port, family, wanted) in [
+            ("/dev/hidraw0", Family::VoltronicQ, true),
+            ("/dev/hidraw0", Family::DalyA5, false),
+            ("ble://AA:BB:CC:DD:EE:FF", Family::JkBle, true),
+            ("ble://AA:BB:CC:DD:EE:FF", Family::VoltronicQ, false),
+            ("/dev/ttyUSB0", Family::JkBle, false),
+            ("tcp://10.0.0.1:23", Family::VictronVedirect, true),
+        ] {
+            assert_eq!(is_met_at(port, family), wanted, "{port} {family:?}");
+        }
     }
 
     #[test]

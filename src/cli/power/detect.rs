@@ -8,7 +8,7 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use anyhow::bail;
-use power::detect::{Finding, Frames, further, greeting, is_candidate, judge, rank, speeds};
+use power::detect::{Finding, Frames, further, greeting, is_candidate, is_met_at, judge, rank, speeds};
 use power::{AskError, Direct, Library, Protocol, Request, usual_baud};
 
 /// How long one port may take.
@@ -62,10 +62,12 @@ fn present() -> Vec<String> {
 /// Says hello at every speed, then asks those that understand each other more. The first speed that anybody answers at is
 /// the device's.
 async fn search(port: &str, protocols: &[Arc<Protocol>]) -> anyhow::Result<Vec<Finding>> {
+    let met = protocols.iter().filter(|known| is_met_at(port, known.family()));
+    let protocols: Vec<Arc<Protocol>> = met.cloned().collect();
     let deadline = Instant::now() + PORT_LIMIT;
     // USB reports and connections have no speed: what is asked at the wrong one is asked all the same.
     let mut has_noise = false;
-    for baud in speeds(protocols) {
+    for baud in speeds(&protocols) {
         let here: Vec<&Arc<Protocol>> = protocols
             .iter()
             .filter(|known| usual_baud(known.family()) == baud)
