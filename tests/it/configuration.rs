@@ -460,3 +460,34 @@ fn command_line_shows_checks_and_applies_the_configuration_of_a_running_station(
         "{versions}"
     );
 }
+
+#[test]
+fn trial_that_a_kill_interrupts_begins_anew_and_has_an_end() {
+    let stage = Stage::new();
+    stage.configure("[station]\ntrial_s = 2\n");
+    stage.log().call("M0ABC");
+    let station = Station::run(&stage);
+    let done = apply(&station, &(text(&stage) + "[gate]\napproval_minutes = 5\n"));
+    let version = done["outcome"]["version"].clone();
+    assert_eq!(station.get("/api/v1/config").1["on_trial"], version);
+    drop(station);
+
+    let station = Station::run(&stage);
+    let config = station.get("/api/v1/config").1;
+    assert_eq!(
+        (&config["on_trial"], &config["version"]),
+        (&version, &version),
+        "{config:#}"
+    );
+    settled(&station);
+    let told: Vec<_> = station
+        .events("config")
+        .iter()
+        .map(|event| event["type"].clone())
+        .collect();
+    assert_eq!(told, ["config_applied", "config_proved"]);
+    assert_eq!(
+        station.get("/api/v1/config").1["sections"]["gate"]["approval_minutes"],
+        5
+    );
+}

@@ -31,7 +31,7 @@ use tokio::time::sleep;
 
 use crate::config::DeviceConfig;
 use crate::port::Line;
-use crate::protocol::Protocol;
+use crate::protocol::{Family, Protocol};
 use crate::watch::{Happening, Memory, Moment, Taken, Watch};
 use ask::{MOST_ORDERS, Order};
 
@@ -351,7 +351,13 @@ fn commands(protocol: &Protocol, config: &DeviceConfig) -> Vec<Polled> {
     let of_units = protocol.commands().iter().filter(|command| command.per_unit);
     let of_units = of_units.flat_map(|command| (0..config.units).map(|unit| format!("{}{unit}", command.code())));
     commands.extend(polled(&of_units.collect::<Vec<_>>(), &[], config.poll_s, false));
-    let settings = protocol.setting_read_commands();
-    commands.extend(polled(&config.settings, settings, config.settings_poll_s, true));
-    commands
+    let own = protocol.setting_read_commands();
+    let settings = polled(&config.settings, own, config.settings_poll_s, true);
+    // Of what is due at once, the first goes first. By Bluetooth, batteries of JK speak of their cells only to whom they have
+    // said who they are.
+    if protocol.family() == Family::JkBle {
+        [settings, commands].concat()
+    } else {
+        [commands, settings].concat()
+    }
 }
