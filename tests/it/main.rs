@@ -29,6 +29,8 @@ mod diary;
 #[cfg(test)]
 mod disk;
 #[cfg(test)]
+mod engines;
+#[cfg(test)]
 mod flood;
 #[cfg(test)]
 mod follow;

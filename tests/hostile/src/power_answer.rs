@@ -13,7 +13,7 @@ static LIBRARY: LazyLock<Mutex<Library>> = LazyLock::new(Mutex::default);
 /// PI30 and its relatives, and PI16.
 ///
 /// # Panics
-/// When a promise of [`answer`] is broken.
+/// When the search does not end, or a value is believed that is not finite or cannot be printed.
 pub fn power_voltronic(bytes: &[u8]) {
     answer(&["pi30", "pi30max", "pi30revo", "pi41", "pi16"], bytes);
 }
@@ -21,7 +21,7 @@ pub fn power_voltronic(bytes: &[u8]) {
 /// PI17 and PI18.
 ///
 /// # Panics
-/// When a promise of [`answer`] is broken.
+/// When the search does not end, or a value is believed that is not finite or cannot be printed.
 pub fn power_caret(bytes: &[u8]) {
     answer(&["pi17", "pi18", "pi18sv"], bytes);
 }
@@ -29,7 +29,7 @@ pub fn power_caret(bytes: &[u8]) {
 /// The four wires of JK.
 ///
 /// # Panics
-/// When a promise of [`answer`] is broken.
+/// When the search does not end, or a value is believed that is not finite or cannot be printed.
 pub fn power_jk(bytes: &[u8]) {
     answer(&["jk02_32", "jk04", "jkserial", "jkpb", "jk485"], bytes);
 }
@@ -37,7 +37,7 @@ pub fn power_jk(bytes: &[u8]) {
 /// JBD.
 ///
 /// # Panics
-/// When a promise of [`answer`] is broken.
+/// When the search does not end, or a value is believed that is not finite or cannot be printed.
 pub fn power_jbd(bytes: &[u8]) {
     answer(&["jbd", "jk232"], bytes);
 }
@@ -45,7 +45,7 @@ pub fn power_jbd(bytes: &[u8]) {
 /// Daly.
 ///
 /// # Panics
-/// When a promise of [`answer`] is broken.
+/// When the search does not end, or a value is believed that is not finite or cannot be printed.
 pub fn power_daly(bytes: &[u8]) {
     answer(&["daly", "daly40"], bytes);
 }
@@ -53,7 +53,7 @@ pub fn power_daly(bytes: &[u8]) {
 /// Victron.
 ///
 /// # Panics
-/// When a promise of [`answer`] is broken.
+/// When the search does not end, or a value is believed that is not finite or cannot be printed.
 pub fn power_vedirect(bytes: &[u8]) {
     answer(&["ved"], bytes);
 }
@@ -61,7 +61,7 @@ pub fn power_vedirect(bytes: &[u8]) {
 /// Modbus.
 ///
 /// # Panics
-/// When a promise of [`answer`] is broken.
+/// When the search does not end, or a value is believed that is not finite or cannot be printed.
 pub fn power_modbus(bytes: &[u8]) {
     answer(&["epever", "smg2"], bytes);
 }

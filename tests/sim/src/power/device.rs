@@ -1,15 +1,17 @@
-//! Devices that speak the wire byte for byte: an inverter (PI30), two kinds of battery (Daly, JK "NW"), a solar charger (VE.Direct).
+//! Devices that speak the wire byte for byte, one of each engine: an inverter (PI30), two kinds of battery (Daly, JK "NW"), a solar
+//! charger (VE.Direct), and those beside this file.
 //!
 //! Made from the vendors' papers, and on purpose from nothing that the readers of these bytes use.
 
 use super::plant::Plant;
+use super::{rs485, voltronic};
 
 /// The part of the sun that the inverter has; the rest is the charger's.
-const INVERTER_SUN: f64 = 0.6;
+pub(super) const INVERTER_SUN: f64 = 0.6;
 /// The part of the current that goes through each of the two batteries.
-const BATTERY_PART: f64 = 0.5;
+pub(super) const BATTERY_PART: f64 = 0.5;
 /// Ampere hours of each.
-const BATTERY_AH: u8 = 140;
+pub(super) const BATTERY_AH: u8 = 140;
 
 /// Which device.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -22,6 +24,18 @@ pub enum DeviceKind {
     JkNw,
     /// A Victron solar charger, which talks by itself once a second.
     VeDirect,
+    /// A grid-tied Voltronic inverter.
+    Pi16,
+    /// A Voltronic inverter behind its caret.
+    Pi18,
+    /// A JBD battery.
+    Jbd,
+    /// A JK active balancer.
+    JkBalancer,
+    /// A JK PB battery.
+    JkPb,
+    /// An inverter that speaks Modbus.
+    Smg2,
 }
 
 impl DeviceKind {
@@ -29,17 +43,18 @@ impl DeviceKind {
     #[must_use]
     pub fn answer(self, plant: &mut Plant, heard: &[u8]) -> Option<(usize, Vec<u8>)> {
         match self {
-            DeviceKind::Pi30 => {
-                let end = heard.iter().position(|byte| *byte == b'\r')?;
-                Some((
-                    end + 1,
-                    pi30(plant, heard.get(..end.saturating_sub(2)).unwrap_or_default()),
-                ))
-            }
+            DeviceKind::Pi30 => command(heard, 0, 2).map(|(used, command)| (used, pi30(plant, command))),
+            DeviceKind::Pi16 => command(heard, 0, 0).map(|(used, command)| (used, voltronic::pi16(plant, command))),
+            // Behind `^P` and the length.
+            DeviceKind::Pi18 => command(heard, 5, 2).map(|(used, command)| (used, voltronic::pi18(plant, command))),
             DeviceKind::Daly => {
                 (heard.len() >= 13).then(|| (heard.len(), daly(plant, heard.get(2).copied().unwrap_or(0))))
             }
             DeviceKind::JkNw => (heard.len() >= 21).then(|| (heard.len(), jk_nw(plant))),
+            DeviceKind::Jbd => (heard.len() >= 7).then(|| (heard.len(), rs485::jbd(plant, heard))),
+            DeviceKind::JkBalancer => (heard.len() >= 7).then(|| (heard.len(), rs485::jk_balancer(plant, heard))),
+            DeviceKind::JkPb => (heard.len() >= 11).then(|| (heard.len(), rs485::jk_pb(plant, heard))),
+            DeviceKind::Smg2 => (heard.len() >= 8).then(|| (heard.len(), rs485::smg2(plant, heard))),
             DeviceKind::VeDirect => None,
         }
     }
@@ -49,6 +64,13 @@ impl DeviceKind {
     pub fn says(self, plant: &Plant) -> Option<Vec<u8>> {
         (self == DeviceKind::VeDirect).then(|| vedirect(plant))
     }
+}
+
+/// How long the first line is, and the command in it, without so many bytes before and behind.
+fn command(heard: &[u8], before: usize, behind: usize) -> Option<(usize, &[u8])> {
+    let end = heard.iter().position(|byte| *byte == b'\r')?;
+    let command = heard.get(before..end.saturating_sub(behind));
+    Some((end + 1, command.unwrap_or_default()))
 }
 
 /// From the charger into the battery.
@@ -82,7 +104,11 @@ fn pi30(plant: &mut Plant, command: &[u8]) -> Vec<u8> {
             if done { "(ACK" } else { "(NAK" }.to_owned()
         }
     };
-    let mut frame = body.into_bytes();
+    closed(body.into_bytes())
+}
+
+/// With its check value, whose bytes avoid those that mean something, and the end.
+pub(super) fn closed(mut frame: Vec<u8>) -> Vec<u8> {
     let crc = xmodem(&frame).to_be_bytes();
     frame.extend(crc.map(|byte| {
         if matches!(byte, b'(' | b'\r' | b'\n' | 0) {
@@ -105,12 +131,12 @@ fn xmodem(bytes: &[u8]) -> u16 {
     })
 }
 
-fn sum(bytes: &[u8]) -> u8 {
+pub(super) fn sum(bytes: &[u8]) -> u8 {
     bytes.iter().fold(0, |sum, byte| sum.wrapping_add(*byte))
 }
 
 /// A whole number of 16 bits, as near as it comes.
-fn whole(value: f64) -> u16 {
+pub(super) fn whole(value: f64) -> u16 {
     let value = value.round().clamp(0.0, f64::from(u16::MAX));
     // Checked: the cast of a whole number within the range of the type is exact.
     #[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss)]

@@ -54,7 +54,7 @@ fn low16(value: i32) -> Vec<u8> {
     value.to_le_bytes().into_iter().take(2).collect()
 }
 
-fn cells(plant: &Plant) -> Vec<u8> {
+pub(super) fn cells(plant: &Plant) -> Vec<u8> {
     let cells: Vec<i32> = (0..CELLS).map(|cell| milli(plant.cell_v(cell))).collect();
     let sum: i32 = cells.iter().sum();
     let spread = cells
@@ -93,7 +93,7 @@ fn cells(plant: &Plant) -> Vec<u8> {
     )
 }
 
-fn info() -> Vec<u8> {
+pub(super) fn info() -> Vec<u8> {
     let text = |at: usize, text: &str| (at, text.as_bytes().to_vec());
     record(
         3,

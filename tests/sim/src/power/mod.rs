@@ -1,6 +1,7 @@
 //! A simulated solar plant and the devices on it: an inverter, batteries, a charger.
 //!
-//! `plant` is pure: a physical model in virtual time. `inverter` is what is set on it. `device` speaks the wires of four makers, `line` brings that to a
+//! `plant` is pure: a physical model in virtual time. `inverter` is what is set on it. `device`, `voltronic`, `rs485` and
+//! `jk_ble` speak the wires, `line` brings that to a
 //! pseudo-terminal, with the faults of real lines.
 
 mod device;
@@ -8,6 +9,8 @@ mod inverter;
 mod jk_ble;
 mod line;
 mod plant;
+mod rs485;
+mod voltronic;
 
 pub use device::DeviceKind;
 pub use jk_ble::jk_ble;
