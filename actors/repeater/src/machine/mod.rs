@@ -121,9 +121,11 @@ impl Machine {
         self.host.status.configuration.timeout_s
     }
 
-    /// Says that it is `log_time` now, and no record came.
+    /// Says that it is `log_time` now, and no record came. Only a record can say that the host's clock was set back.
     pub fn advance(&mut self, log_time: Timestamp, out: &mut Vec<Emitted>) {
-        self.clock.see(log_time);
+        if self.clock.at().is_none_or(|seen| log_time > seen) {
+            self.clock.see(log_time);
+        }
         self.expire(out);
     }
 

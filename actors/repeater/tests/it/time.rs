@@ -48,3 +48,26 @@ fn deadlines_pass_in_their_order_however_late_somebody_looks() {
     let looks = u32::try_from(silence.as_secs() * 4).unwrap();
     assert_eq!(run(log, looks), run(log, 0));
 }
+
+#[test]
+fn look_at_the_clock_after_a_doubt_does_not_turn_it_back() {
+    let doubtful = [
+        "12:00:00.000",
+        "11:59:52.803",
+        "11:59:55.000",
+        "11:59:54.999",
+        "11:59:49.998",
+        "11:59:55.000",
+    ];
+    let later = (0..17).map(|turn| match 58 + 3 * turn {
+        second @ ..60 => format!("11:59:{second}.000"),
+        second => format!("12:00:{:02}.000", second - 60),
+    });
+    let log: String = doubtful
+        .iter()
+        .map(ToString::to_string)
+        .chain(later)
+        .map(|time| format!("M: 2026-11-21 {time} DMR Slot 2, received RF voice header from M0ABC to TG 9\n"))
+        .collect();
+    assert_eq!(run(log.as_bytes(), 1), run(log.as_bytes(), 0));
+}
