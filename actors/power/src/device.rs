@@ -4,7 +4,7 @@
 //! that is away, silent or talks nonsense is a state, shown on the signal board and told in the journal.
 //!
 //! ```text
-//! open ─▶ next command is due ─▶ ask, up to three tries ─▶ watch ─▶ facts + memory ─▶ journal
+//! open ─▶ next command is due ─▶ ask, up to four tries ──▶ watch ─▶ facts + memory ─▶ journal
 //!   ▲             ▲                     │ port broke          │ three in vain
 //!   └── pause ────┼─────────────────────┴─────────────────────┘
 //!                 └──────────────── readings ─▶ signal board
